@@ -1,0 +1,16 @@
+namespace LlmGateway.Llm;
+
+/// <summary>Passes everything on: a decorator overrides what its one job touches.</summary>
+public abstract class DelegatingLlmClient(ILlmClient inner) : ILlmClient
+{
+    internal ILlmClient Inner { get; } = inner;
+
+    public virtual Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
+        Inner.CompleteAsync(request, cancellationToken);
+
+    public virtual IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) =>
+        Inner.StreamAsync(request, cancellationToken);
+
+    public virtual Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
+        Inner.EmbedAsync(request, cancellationToken);
+}
