@@ -3,13 +3,17 @@ using System.Text.Json;
 namespace LlmGateway.FakeOpenAI;
 
 /// <summary>Counts calls, keeps the last of them, and wakes those who wait for a change.</summary>
-internal sealed class CallLog(TimeProvider time, int capacity)
+internal sealed class CallLog(TimeProvider time)
 {
+    private const int KeptRequests = 1000;
+    private const long KeptCharacters = 64 << 20;
+
     private readonly Lock _lock = new();
     private readonly Queue<FakeRequest> _requests = new();
     private readonly HashSet<FakeRequest> _open = [];
     private readonly Dictionary<string, int> _failures = [];
     private long _number;
+    private long _characters;
     private FakeStats _stats = new();
     private TaskCompletionSource? _changed;
 
@@ -46,8 +50,9 @@ internal sealed class CallLog(TimeProvider time, int capacity)
             };
             _open.Add(request);
             _requests.Enqueue(request);
-            if (_requests.Count > capacity)
-                _requests.Dequeue();
+            _characters += body.Length;
+            while (_requests.Count > KeptRequests || (_characters > KeptCharacters && _requests.Count > 1))
+                _characters -= _requests.Dequeue().Body.Length;
             var inFlight = _stats.InFlight + 1;
             Change(_stats with { Calls = _stats.Calls + 1, InFlight = inFlight, MaxInFlight = Math.Max(_stats.MaxInFlight, inFlight) });
             return request;
@@ -107,6 +112,7 @@ internal sealed class CallLog(TimeProvider time, int capacity)
         lock (_lock)
         {
             _requests.Clear();
+            _characters = 0;
             _open.Clear();
             _failures.Clear();
             Change(new FakeStats());

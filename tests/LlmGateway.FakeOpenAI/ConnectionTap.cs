@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
@@ -11,7 +12,7 @@ namespace LlmGateway.FakeOpenAI;
 internal sealed class ConnectionTap(ConnectionContext connection, TimeProvider time) : PipeWriter, IDuplexPipe
 {
     private readonly IDuplexPipe _inner = connection.Transport;
-    private readonly System.Buffers.ArrayBufferWriter<byte> _held = new();
+    private readonly ArrayBufferWriter<byte> _held = new();
     private bool _swallows;
 
     public PipeReader Input => _inner.Input;

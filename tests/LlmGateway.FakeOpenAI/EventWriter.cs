@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Text;
 using LlmGateway.FakeOpenAI.Wire;
 
 namespace LlmGateway.FakeOpenAI;
@@ -31,7 +32,7 @@ internal sealed class EventWriter(PipeWriter body, FakeScript script, TimeProvid
     private byte[] Encode(Frame frame, bool comment) =>
     [
         .. comment ? [.. ": keep-alive"u8, .. _lineEnd, .. _lineEnd] : Array.Empty<byte>(),
-        .. frame.Event is { } name ? [.. "event: "u8, .. System.Text.Encoding.UTF8.GetBytes(name), .. _lineEnd] : Array.Empty<byte>(),
+        .. frame.Event is { } name ? [.. "event: "u8, .. Encoding.UTF8.GetBytes(name), .. _lineEnd] : Array.Empty<byte>(),
         .. "data: "u8,
         .. frame.Data.Span,
         .. _lineEnd,

@@ -8,7 +8,11 @@ namespace LlmGateway.FakeOpenAI;
 internal static class FakeEndpoints
 {
     private const string Models =
-        """{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1721172741,"owned_by":"system"},{"id":"text-embedding-3-small","object":"model","created":1705948997,"owned_by":"system"}]}""";
+        """
+        {"object":"list","data":[
+        {"id":"gpt-4o-mini","object":"model","created":1721172741,"owned_by":"system"},
+        {"id":"text-embedding-3-small","object":"model","created":1705948997,"owned_by":"system"}]}
+        """;
 
     public static void Map(WebApplication app, FakeOpenAIServer server, CallLog log, TimeProvider time)
     {
@@ -20,7 +24,14 @@ internal static class FakeEndpoints
 
         app.MapGet("/__stats", () => Results.Json(server.Stats, JsonSerializerOptions.Web));
         app.MapGet("/__requests", (int? last) => Results.Json(
-            server.Requests.TakeLast(last ?? 20).Select(request => new { request.Number, request.Path, request.Outcome, request.TokensSent, request.Body }),
+            server.Requests.TakeLast(last ?? 20).Select(request => new
+            {
+                request.Number,
+                request.Path,
+                Outcome = request.Outcome?.ToString(),
+                request.TokensSent,
+                request.Body,
+            }),
             JsonSerializerOptions.Web));
         app.MapPost("/__reset", server.Reset);
 
@@ -33,12 +44,14 @@ internal static class FakeEndpoints
     }
 
     private static async Task CallAsync(
-        HttpContext context, IWireFormat format, FakeOpenAIServer server, CallLog log, TimeProvider time, CancellationToken stopping, CancellationToken cancellationToken)
+        HttpContext context, IWireFormat format, FakeOpenAIServer server, CallLog log, TimeProvider time,
+        CancellationToken stopping, CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
         var body = await reader.ReadToEndAsync(cancellationToken);
         var json = Parse(body);
-        var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        var headers = context.Request.Headers.ToDictionary(
+            header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         var request = log.Begin(context.Request.Path, headers, body, json);
 
         // Registered, not caught: whoever holds the answer up, the moment the client leaves is the moment it counts.
@@ -78,7 +91,8 @@ internal static class FakeEndpoints
                 script = server.ScriptFor(request);
                 return format.Answer(json, script, time.GetUtcNow());
             }
-            catch (Exception exception) when (exception is FormatException or KeyNotFoundException or InvalidOperationException)
+            catch (Exception exception) when (
+                exception is FormatException or OverflowException or KeyNotFoundException or InvalidOperationException)
             {
                 throw new WireException(new WireError(400, exception.Message, OpenAIFormat.InvalidRequest, "malformed"));
             }

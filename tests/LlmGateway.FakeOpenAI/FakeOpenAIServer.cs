@@ -12,15 +12,13 @@ namespace LlmGateway.FakeOpenAI;
 /// </summary>
 public sealed class FakeOpenAIServer : IAsyncDisposable
 {
-    private const int KeptRequests = 1000;
-
     private readonly WebApplication _app;
     private readonly CallLog _log;
     private readonly ConcurrentQueue<FakeScript> _queue = new();
 
     private FakeOpenAIServer(int port, TimeProvider time)
     {
-        _log = new CallLog(time, KeptRequests);
+        _log = new CallLog(time);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(2));
@@ -66,7 +64,7 @@ public sealed class FakeOpenAIServer : IAsyncDisposable
     public int BadRequests => Stats.BadRequests;
     public int AuthFailures => Stats.AuthFailures;
 
-    /// <summary>The last calls, oldest first; at most 1,000.</summary>
+    /// <summary>The last calls, oldest first; at most 1,000, or 64 Mi characters.</summary>
     public IReadOnlyList<FakeRequest> Requests => _log.Requests;
 
     /// <param name="port">0 takes a free one.</param>

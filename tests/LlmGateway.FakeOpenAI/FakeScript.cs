@@ -57,7 +57,7 @@ public sealed record FakeScript
     /// <summary>Anything from 400 up is answered with an error body.</summary>
     public int Status { get; init; } = 200;
 
-    /// <summary>The error's fields, for <see cref="Status"/> and for <see cref="FakeFaultKind.ErrorEvent"/>; by default those that fit the status.</summary>
+    /// <summary>The error's fields, in an error body and in an error event; by default those that fit the status.</summary>
     public string? ErrorCode { get; init; }
 
     /// <inheritdoc cref="ErrorCode"/>
@@ -108,7 +108,15 @@ public sealed record FakeScript
     /// <summary>A comment before every event.</summary>
     public bool Comments { get; init; }
 
-    internal bool Fails => Status >= 400 || Fault is not null;
+    internal bool Fails => Status >= 400 || Fault is not null || Html;
 
-    internal FakeScript Healed() => this with { Status = 200, Fault = null, Html = false, RetryAfter = null, RetryAfterDate = null, RetryAfterMs = null };
+    internal FakeScript Healed() => this with
+    {
+        Status = 200,
+        Fault = null,
+        Html = false,
+        RetryAfter = null,
+        RetryAfterDate = null,
+        RetryAfterMs = null,
+    };
 }

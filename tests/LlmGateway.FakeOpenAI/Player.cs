@@ -3,11 +3,13 @@ using LlmGateway.FakeOpenAI.Wire;
 
 namespace LlmGateway.FakeOpenAI;
 
-/// <summary>Plays one script to one client: waits, gates, faults, and the pace of the tokens. The shapes come from the wire format.</summary>
+/// <summary>Plays one script to one client: waits, gates, faults, and the pace of the tokens.</summary>
 /// <remarks>Counts before it writes, so that a client that has read something finds it counted.</remarks>
-internal sealed class Player(HttpContext context, IWireFormat format, FakeScript script, FakeRequest request, CallLog log, TimeProvider time)
+internal sealed class Player(
+    HttpContext context, IWireFormat format, FakeScript script, FakeRequest request, CallLog log, TimeProvider time)
 {
-    private static readonly byte[] HtmlPage = "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n"u8.ToArray();
+    private static readonly byte[] HtmlPage =
+        "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n"u8.ToArray();
 
     private readonly HttpResponse _response = context.Response;
     private readonly ConnectionTap _tap = context.Features.Get<ConnectionTap>()!;

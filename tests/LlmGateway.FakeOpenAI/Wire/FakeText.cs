@@ -3,7 +3,10 @@ namespace LlmGateway.FakeOpenAI.Wire;
 internal static class FakeText
 {
     private static readonly string[] Vocabulary =
-        ["the", "quiet", "river", "carries", "small", "boats", "past", "green", "hills", "until", "evening", "comes", "and", "lamps", "are", "lit"];
+    [
+        "the", "quiet", "river", "carries", "small", "boats", "past", "green", "hills", "until",
+        "evening", "comes", "and", "lamps", "are", "lit",
+    ];
 
     /// <summary>One word a token, the same every time.</summary>
     public static IReadOnlyList<string> Generate(int tokens) =>

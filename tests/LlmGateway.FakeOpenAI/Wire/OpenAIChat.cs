@@ -11,11 +11,11 @@ internal sealed class OpenAIChat : OpenAIFormat
         if (!body.TryGetProperty("messages", out var messages))
             throw Missing("messages");
         if (messages.ValueKind != JsonValueKind.Array || messages.GetArrayLength() == 0)
-            throw Invalid("messages", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.");
-        foreach (var message in messages.EnumerateArray())
+            throw Invalid("messages", "Invalid 'messages': empty array. Expected an array with minimum length 1.");
+        foreach (var (i, message) in messages.EnumerateArray().Index())
         {
             if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("role", out _))
-                throw Missing("messages[0].role");
+                throw Missing($"messages[{i}].role");
         }
 
         var tool = ForcedTool(body, out var named);

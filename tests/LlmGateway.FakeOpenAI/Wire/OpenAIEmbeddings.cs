@@ -33,11 +33,13 @@ internal sealed class OpenAIEmbeddings : OpenAIFormat
     {
         JsonValueKind.String => [input.GetString()!],
         JsonValueKind.Array when input.GetArrayLength() > 0 && input[0].ValueKind == JsonValueKind.Number => [input.GetRawText()],
-        JsonValueKind.Array => input.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText()).ToList(),
+        JsonValueKind.Array => input.EnumerateArray()
+            .Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText()).ToList(),
         _ => throw Invalid("input", "'$.input' is invalid: expected a string or an array."),
     };
 
-    private sealed record Embeddings(string Model, IReadOnlyList<string> Inputs, int Dimensions, bool Base64, int PromptTokens, bool NoUsage) : IAnswer
+    private sealed record Embeddings(
+        string Model, IReadOnlyList<string> Inputs, int Dimensions, bool Base64, int PromptTokens, bool NoUsage) : IAnswer
     {
         public int Tokens => 0;
 

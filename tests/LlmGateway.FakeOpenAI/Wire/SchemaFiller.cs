@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace LlmGateway.FakeOpenAI.Wire;
@@ -6,7 +7,9 @@ namespace LlmGateway.FakeOpenAI.Wire;
 internal static class SchemaFiller
 {
     public static string Fill(JsonElement function, FakeScript script) =>
-        function.TryGetProperty("parameters", out var schema) ? System.Text.Encoding.UTF8.GetString(JsonText.Build(json => Fill(json, schema, script))) : "{}";
+        function.TryGetProperty("parameters", out var schema)
+            ? Encoding.UTF8.GetString(JsonText.Build(json => Fill(json, schema, script)))
+            : "{}";
 
     private static void Fill(Utf8JsonWriter json, JsonElement schema, FakeScript script)
     {
@@ -60,5 +63,7 @@ internal static class SchemaFiller
 
     /// <summary>The first of several types; none is taken for an object.</summary>
     private static string? TypeOf(JsonElement schema) =>
-        !schema.TryGetProperty("type", out var type) ? "object" : type.ValueKind == JsonValueKind.Array ? type[0].GetString() : type.GetString();
+        !schema.TryGetProperty("type", out var type) ? "object"
+        : type.ValueKind == JsonValueKind.Array ? type[0].GetString()
+        : type.GetString();
 }
