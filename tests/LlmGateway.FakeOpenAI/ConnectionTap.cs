@@ -22,6 +22,8 @@ internal sealed class ConnectionTap(ConnectionContext connection, TimeProvider t
     /// <summary>Pause between single bytes; zero for none. Change it only while nothing is being written.</summary>
     public TimeSpan Drip { get; set; }
 
+    public CancellationToken Closed => connection.ConnectionClosed;
+
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => _held.WrittenCount + _inner.Output.UnflushedBytes;
@@ -75,7 +77,7 @@ internal sealed class ConnectionTap(ConnectionContext connection, TimeProvider t
         for (var i = 0; !_swallows && !result.IsCompleted && i < _held.WrittenCount; i++)
         {
             result = await _inner.Output.WriteAsync(_held.WrittenMemory.Slice(i, 1), cancellationToken);
-            await Task.Delay(Drip, time, connection.ConnectionClosed);
+            await Task.Delay(Drip, time, Closed);
         }
 
         _held.ResetWrittenCount();

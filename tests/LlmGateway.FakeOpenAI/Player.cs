@@ -169,6 +169,9 @@ internal sealed class Player(
         try
         {
             await _response.BodyWriter.FlushAsync(cancellationToken);
+
+            // Kestrel hides from its writers that the client has left, and tells the request only later.
+            _tap.Closed.ThrowIfCancellationRequested();
         }
         finally
         {

@@ -211,6 +211,21 @@ public sealed class FakeOpenAIServerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task CountsAnAbortWhileItDripsTheHead()
+    {
+        _fake.Script = new FakeScript { HeadDrip = TimeSpan.FromSeconds(1) };
+        using var leave = new CancellationTokenSource();
+        var call = StreamAsync(Http, cancellationToken: leave.Token);
+        await _fake.WaitForAsync(fake => fake.Streams == 1, Soon);
+
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await _fake.WaitForAsync(fake => fake.InFlight == 0, Soon);
+
+        Assert.Equal((1, 0), (_fake.Aborted, _fake.Completed));
+    }
+
+    [Fact]
     public async Task EmbedsTheSameTextAsTheSameUnitVector()
     {
         string[] inputs = ["a", "b", "a"];
@@ -242,11 +257,13 @@ public sealed class FakeOpenAIServerTests : IAsyncLifetime
     }
 
     private async Task<HttpResponseMessage> PostAsync(HttpClient http, string prompt) => await http.PostAsJsonAsync(
-        $"{_fake.BaseAddress}/chat/completions", new { model = "gpt-4o-mini", messages = new[] { new { role = "user", content = prompt } } });
+        $"{_fake.BaseAddress}/chat/completions",
+        new { model = "gpt-4o-mini", messages = new[] { new { role = "user", content = prompt } } });
 
     private async Task<string> StreamAsync(HttpClient http, bool includeUsage = false, CancellationToken cancellationToken = default)
     {
-        using var response = await http.PostAsJsonAsync($"{_fake.BaseAddress}/chat/completions", StreamBody(includeUsage), cancellationToken);
+        using var response = await http.PostAsJsonAsync(
+            $"{_fake.BaseAddress}/chat/completions", StreamBody(includeUsage), cancellationToken);
         return await response.Content.ReadAsStringAsync(cancellationToken);
     }
 
