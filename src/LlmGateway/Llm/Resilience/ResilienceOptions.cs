@@ -8,7 +8,7 @@ public sealed record ResilienceOptions
     /// <summary>Calls after the first one; 0 for none.</summary>
     public int MaxRetries { get; set; } = 5;
 
-    /// <summary>The longest wait before the first retry; it doubles from retry to retry, and the wait is drawn from zero up to it.</summary>
+    /// <summary>The longest wait before the first retry; it doubles from retry to retry, and the wait is drawn from 0 up.</summary>
     public TimeSpan BaseDelay { get; set; } = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Where the doubling ends. A wait that the upstream asks for is not capped.</summary>
@@ -35,11 +35,11 @@ public sealed record ResilienceOptions
     /// <summary>Retries that each answered request pays for.</summary>
     public double BudgetPerSuccess { get; set; } = 0.5;
 
-    /// <summary>Retries that can be saved up.</summary>
-    public double BudgetMax { get; set; } = 100;
+    /// <summary>Retries that can be saved up: what a dead upstream gets at most on top of the requests themselves.</summary>
+    public double BudgetMax { get; set; } = 50;
 
     /// <summary>Retries there are at the start; never more than <see cref="BudgetMax"/>.</summary>
-    public double BudgetInitial { get; set; } = 10;
+    public double BudgetInitial { get; set; } = 50;
 
     /// <summary>What is wrong with the settings, one sentence each; none when all is well.</summary>
     public IEnumerable<string> Problems() =>

@@ -19,14 +19,16 @@ internal sealed class ResilientLlmClient(
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
         var call = new UpstreamCall(request.RequestId, timeProvider, cancellationToken);
-        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) => sent.Inner.CompleteAsync(sent.request, token));
+        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) =>
+            sent.Inner.CompleteAsync(sent.request, token));
         return response with { Origin = call.Stamp(response.Origin) };
     }
 
     public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
         var call = new UpstreamCall(request.RequestId, timeProvider, cancellationToken);
-        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) => sent.Inner.EmbedAsync(sent.request, token));
+        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) =>
+            sent.Inner.EmbedAsync(sent.request, token));
         return response with { Origin = call.Stamp(response.Origin) };
     }
 

@@ -8,7 +8,7 @@ namespace LlmGateway.Llm.Resilience;
 
 /// <summary>
 /// Total timeout → retry → circuit breaker → attempt timeout, for everything that is sent to one provider: all its requests share the
-/// circuit and the retry budget. Stateless but for these two; safe to use from many requests at once.
+/// circuit and the retry budget.
 /// </summary>
 internal sealed partial class UpstreamPipeline
 {
@@ -89,19 +89,15 @@ internal sealed partial class UpstreamPipeline
             ResilienceContextPool.Shared.Return(context);
         }
 
-        if (outcome.Exception is { } failure) ExceptionDispatchInfo.Throw(ForCaller(failure, call));
+        if (outcome.Exception is { } failure) ExceptionDispatchInfo.Throw(UpstreamFailure.ForCaller(failure, call, _provider, _options));
         _budget.Fund();
         return outcome.Result!;
     }
 
-    private static bool IsTransient(Exception? exception) => exception
-        is TimeoutRejectedException
-        or LlmException { Kind: LlmErrorKind.UpstreamRateLimited or LlmErrorKind.UpstreamUnavailable or LlmErrorKind.UpstreamTimeout };
-
     private bool ShouldRetry(in RetryPredicateArguments<object> args)
     {
         // Asked after the last attempt too, which must not cost a token.
-        if (args.AttemptNumber >= _options.MaxRetries || !IsTransient(args.Outcome.Exception)
+        if (args.AttemptNumber >= _options.MaxRetries || !UpstreamFailure.IsTransient(args.Outcome.Exception)
             || args.Context.CancellationToken.IsCancellationRequested)
             return false;
 
@@ -131,37 +127,7 @@ internal sealed partial class UpstreamPipeline
             return isProbe ? true : throw new OperationCanceledException(call.CallerToken);
         }
 
-        // 429 and 409 come from an upstream that is well. A cancellation that is not the caller's is the deadline.
-        return exception is OperationCanceledException
-            || (IsTransient(exception) && exception is not LlmException { Kind: LlmErrorKind.UpstreamRateLimited }
-                && exception is not LlmException { UpstreamStatus: 429 or 409 });
-    }
-
-    private Exception ForCaller(Exception failure, UpstreamCall call)
-    {
-        if (call.CallerToken.IsCancellationRequested)
-            return failure as OperationCanceledException ?? new OperationCanceledException(null, failure, call.CallerToken);
-
-        switch (failure)
-        {
-            case LlmException known:
-                known.Attempts = call.Attempts;
-                return known;
-            case BrokenCircuitException open:
-                return new LlmException(LlmErrorKind.UpstreamUnavailable, $"{_provider} keeps failing and is left alone for a moment.", open)
-                {
-                    Provider = _provider,
-                    Attempts = call.Attempts,
-                    RetryAfter = open.RetryAfter is { Ticks: > 0 } left ? left : null,
-                };
-            case TimeoutRejectedException timeout:
-                var message = call.DeadlinePassed
-                    ? $"{_provider} did not answer before the deadline of {_options.TotalTimeout.TotalSeconds:0.###} s."
-                    : $"{_provider} did not answer within {_options.AttemptTimeout.TotalSeconds:0.###} s.";
-                return new LlmException(LlmErrorKind.UpstreamTimeout, message, timeout) { Provider = _provider, Attempts = call.Attempts };
-            default:
-                return failure;
-        }
+        return UpstreamFailure.IsOutage(exception);
     }
 
     private static ValueTask NoteDeadline(OnTimeoutArguments args)

@@ -6,7 +6,8 @@ internal sealed class UpstreamStream : IAsyncDisposable
     private readonly CancellationTokenSource _lifetime;
     private readonly IAsyncEnumerator<LlmUpdate> _updates;
 
-    private UpstreamStream(CancellationTokenSource lifetime, IAsyncEnumerator<LlmUpdate> updates) => (_lifetime, _updates) = (lifetime, updates);
+    private UpstreamStream(CancellationTokenSource lifetime, IAsyncEnumerator<LlmUpdate> updates) =>
+        (_lifetime, _updates) = (lifetime, updates);
 
     /// <summary>Null where the stream ended before it began.</summary>
     public LlmUpdate? First { get; private set; }

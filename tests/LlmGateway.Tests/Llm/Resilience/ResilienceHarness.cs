@@ -74,8 +74,7 @@ internal sealed class ResilienceHarness : ILlmClient
 
     public static async IAsyncEnumerable<LlmUpdate> Fails(Exception exception)
     {
-        await Task.CompletedTask;
-        if (exception is not null) throw exception;
+        await Task.FromException(exception);
         yield break;
     }
 

@@ -244,6 +244,45 @@ public sealed class ResilientLlmClientTests
     }
 
     [Fact]
+    public async Task WithoutABudgetAFailureSurfacesAtOnce()
+    {
+        var harness = new ResilienceHarness(new() { BudgetInitial = 0 });
+        harness.Script = (_, _) => Task.FromException(Failure(LlmErrorKind.UpstreamUnavailable));
+        Assert.Equal(1, (await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync)).Attempts);
+    }
+
+    [Fact]
+    public async Task AnswersPayForRetries()
+    {
+        var harness = new ResilienceHarness(new() { BudgetInitial = 0 });
+        await harness.CompleteAsync();
+        await harness.Run(() => harness.Client.EmbedAsync(Embedding, CancellationToken.None));
+        await foreach (var _ in harness.Client.StreamAsync(Request, CancellationToken.None)) { }
+        await harness.CompleteAsync();
+        harness.Script = (_, _) => Task.FromException(Failure(LlmErrorKind.UpstreamUnavailable));
+        Assert.Equal(3, (await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync)).Attempts);
+    }
+
+    [Fact]
+    public async Task TheLastAttemptCostsNoRetry()
+    {
+        var harness = new ResilienceHarness(new() { BudgetInitial = 6 });
+        harness.Script = (_, _) => Task.FromException(Failure(LlmErrorKind.UpstreamUnavailable));
+        Assert.Equal(6, (await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync)).Attempts);
+        Assert.Equal(2, (await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync)).Attempts);
+    }
+
+    [Fact]
+    public async Task AWaitThatDoesNotFitCostsNoRetry()
+    {
+        var harness = new ResilienceHarness(new() { BudgetInitial = 1 });
+        harness.Script = (_, _) => Task.FromException(Failure(LlmErrorKind.UpstreamRateLimited, 429, TimeSpan.FromHours(1)));
+        await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync);
+        harness.Script = (_, _) => Task.FromException(Failure(LlmErrorKind.UpstreamUnavailable));
+        Assert.Equal(2, (await Assert.ThrowsAsync<LlmException>(harness.CompleteAsync)).Attempts);
+    }
+
+    [Fact]
     public async Task LogsARetryWithoutAWordOfItsContent()
     {
         _harness.Script = (call, _) => call == 1 ? Task.FromException(Failure(LlmErrorKind.UpstreamRateLimited)) : Task.CompletedTask;
