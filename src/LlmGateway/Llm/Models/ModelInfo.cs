@@ -39,4 +39,14 @@ public sealed record ModelInfo
             + (cached * (CachedInputPrice ?? input))
             + (usage.OutputTokens * (OutputPrice ?? 0))) / 1_000_000m;
     }
+
+    /// <returns>One sentence for each wrong setting.</returns>
+    internal IEnumerable<string> Problems()
+    {
+        if (string.IsNullOrWhiteSpace(Provider)) yield return "Provider: name the provider that serves the model.";
+        if (Encoding is not ("o200k_base" or "cl100k_base")) yield return "Encoding: give o200k_base or cl100k_base.";
+        if (ContextWindow < 1) yield return "ContextWindow: give the tokens of prompt and answer together, 1 or more.";
+        if (!Embeddings && (MaxOutputTokens < 1 || MaxOutputTokens > ContextWindow)) yield return "MaxOutputTokens: give 1 to ContextWindow.";
+        if (InputPrice < 0 || CachedInputPrice < 0 || OutputPrice < 0) yield return "InputPrice, CachedInputPrice, OutputPrice: give US dollars per million tokens, 0 or more.";
+    }
 }

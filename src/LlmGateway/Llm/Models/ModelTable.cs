@@ -1,0 +1,27 @@
+using System.Collections.Frozen;
+
+namespace LlmGateway.Llm.Models;
+
+/// <summary>The models that callers may ask for: the allow-list, and what each of them costs and holds.</summary>
+public sealed class ModelTable(IEnumerable<ModelInfo> models)
+{
+    private readonly FrozenDictionary<string, ModelInfo> _models = models.ToFrozenDictionary(model => model.Name, StringComparer.Ordinal);
+
+    public IEnumerable<ModelInfo> All => _models.Values;
+
+    public ModelInfo? Find(string name) => _models.GetValueOrDefault(name);
+
+    /// <exception cref="LlmException">The table has no such model, or it does not answer but embeds.</exception>
+    public ModelInfo GetChat(string name) => Get(name, embeddings: false);
+
+    private ModelInfo Get(string name, bool embeddings)
+    {
+        if (Find(name) is { } model && model.Embeddings == embeddings) return model;
+        var choices = string.Join(", ", All.Where(known => known.Embeddings == embeddings).Select(known => known.Name).Order(StringComparer.Ordinal));
+        var problem = $"This model is not offered here. Choose one of: {choices}.";
+        throw new LlmException(LlmErrorKind.ModelNotAllowed, problem)
+        {
+            Errors = new Dictionary<string, string[]> { ["model"] = [problem] },
+        };
+    }
+}

@@ -1,0 +1,90 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LlmGateway.Llm.Providers.OpenAI;
+
+/// <summary>Writes the bodies that go to <c>/chat/completions</c> and <c>/embeddings</c>.</summary>
+internal static class OpenAIRequestWriter
+{
+    // The body is JSON for a JSON parser, never HTML: escaping every non-ASCII letter would triple a text in another script.
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    public static BinaryData Chat(LlmRequest request, bool stream)
+    {
+        var buffer = new ArrayBufferWriter<byte>(512 + request.Messages.Sum(message => message.Content.Length));
+        using var json = new Utf8JsonWriter(buffer, Options);
+        json.WriteStartObject();
+        json.WriteString("model"u8, request.Model);
+        json.WriteStartArray("messages"u8);
+        foreach (var message in request.Messages)
+        {
+            json.WriteStartObject();
+            json.WriteString("role"u8, message.Role switch
+            {
+                LlmRole.System => "system"u8,
+                LlmRole.User => "user"u8,
+                LlmRole.Assistant => "assistant"u8,
+                _ => throw new ArgumentOutOfRangeException(nameof(request), message.Role, "No such role."),
+            });
+            json.WriteString("content"u8, message.Content);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteNumber("max_completion_tokens"u8, request.MaxOutputTokens);
+        if (request.Temperature is { } temperature) json.WriteNumber("temperature"u8, temperature);
+        if (request.Tool is { } tool) WriteForcedTool(json, tool);
+        if (stream)
+        {
+            json.WriteBoolean("stream"u8, true);
+            json.WriteStartObject("stream_options"u8);
+            json.WriteBoolean("include_usage"u8, true);
+            // Padding against traffic analysis: it doubles the bytes of a stream and is of no use behind TLS termination.
+            json.WriteBoolean("include_obfuscation"u8, false);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+        json.Flush();
+        return BinaryData.FromBytes(buffer.WrittenMemory);
+    }
+
+    public static BinaryData Embeddings(EmbeddingRequest request)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256 + request.Inputs.Sum(input => input.Length));
+        using var json = new Utf8JsonWriter(buffer, Options);
+        json.WriteStartObject();
+        json.WriteString("model"u8, request.Model);
+        json.WriteStartArray("input"u8);
+        foreach (var input in request.Inputs)
+            json.WriteStringValue(input);
+        json.WriteEndArray();
+        json.WriteString("encoding_format"u8, "base64"u8);
+        if (request.Dimensions is { } dimensions) json.WriteNumber("dimensions"u8, dimensions);
+        json.WriteEndObject();
+        json.Flush();
+        return BinaryData.FromBytes(buffer.WrittenMemory);
+    }
+
+    private static void WriteForcedTool(Utf8JsonWriter json, LlmTool tool)
+    {
+        json.WriteStartArray("tools"u8);
+        json.WriteStartObject();
+        json.WriteString("type"u8, "function"u8);
+        json.WriteStartObject("function"u8);
+        json.WriteString("name"u8, tool.Name);
+        json.WriteString("description"u8, tool.Description);
+        json.WritePropertyName("parameters"u8);
+        tool.Parameters.WriteTo(json);
+        json.WriteBoolean("strict"u8, true);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndArray();
+        json.WriteStartObject("tool_choice"u8);
+        json.WriteString("type"u8, "function"u8);
+        json.WriteStartObject("function"u8);
+        json.WriteString("name"u8, tool.Name);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteBoolean("parallel_tool_calls"u8, false);
+    }
+}

@@ -1,0 +1,52 @@
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using OpenAI;
+
+namespace LlmGateway.Llm.Providers.OpenAI;
+
+/// <summary>The connection to the provider: the SDK's client on a handler of our own, without the SDK's retries and timeouts.</summary>
+internal static class OpenAITransport
+{
+    public static HttpClient CreateHttpClient(OpenAIOptions options) => new(new SocketsHttpHandler
+    {
+        ConnectTimeout = options.ConnectTimeout,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        // An abandoned answer is drained before its connection is given back or closed: with the defaults, two seconds of tokens are paid for.
+        ResponseDrainTimeout = TimeSpan.FromMilliseconds(50),
+        MaxResponseDrainSize = 64 * 1024,
+        // A redirect would carry the key to another host.
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ActivityHeadersPropagator = null,
+    })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    public static OpenAIClientOptions CreateOptions(OpenAIOptions options, HttpClient http) => new()
+    {
+        Endpoint = options.BaseUrl,
+        Transport = new HttpClientPipelineTransport(http),
+        // Retries are the resilience decorator's: two loops would multiply.
+        RetryPolicy = new ClientRetryPolicy(0),
+        // Costs a timer for every read of a stream: the provider keeps one idle timeout of its own.
+        NetworkTimeout = Timeout.InfiniteTimeSpan,
+        UserAgentApplicationId = "llm-gateway",
+    };
+
+    public static ApiKeyCredential CreateCredential(OpenAIOptions options) =>
+        new(options.ApiKey ?? throw new InvalidOperationException("The OpenAI provider needs OPENAI_API_KEY."));
+
+    public static RequestOptions PerCall(string? requestId, CancellationToken cancellationToken)
+    {
+        var options = new RequestOptions
+        {
+            CancellationToken = cancellationToken,
+            // A status is data here, not an exception: it is mapped in one place.
+            ErrorOptions = ClientErrorBehaviors.NoThrow,
+            BufferResponse = false,
+        };
+        if (requestId is not null) options.SetHeader("X-Client-Request-Id", requestId);
+        return options;
+    }
+}
