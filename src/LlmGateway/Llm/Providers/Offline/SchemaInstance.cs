@@ -107,5 +107,5 @@ internal static class SchemaInstance
         return root;
     }
 
-    private static LlmException Invalid(string message) => new(LlmErrorKind.InvalidRequest, message) { Provider = OfflineClient.Name };
+    private static LlmException Invalid(string message) => new(LlmErrorKind.InvalidRequest, message) { Provider = OfflineLlmClient.Name };
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace LlmGateway.Tests.Llm.Providers.Offline;
 
-public class OfflineClientTests
+public class OfflineLlmClientTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -106,7 +106,7 @@ public class OfflineClientTests
     [Fact]
     public async Task StreamsAtTheRateOfTheOptions()
     {
-        var client = new OfflineClient(new() { FirstToken = TimeSpan.FromMilliseconds(150), TokensPerSecond = 40 }, _time);
+        var client = new OfflineLlmClient(new() { FirstToken = TimeSpan.FromMilliseconds(150), TokensPerSecond = 40 }, _time);
         await using var stream = client.StreamAsync(Request("Hello"), CancellationToken.None).GetAsyncEnumerator();
 
         await AssertComesAfter(stream, TimeSpan.FromMilliseconds(150));
@@ -127,13 +127,13 @@ public class OfflineClientTests
 
     [Fact]
     public void CompletesWithoutDelay() =>
-        Assert.True(new OfflineClient(new(), _time).CompleteAsync(Request("Hello"), CancellationToken.None).IsCompletedSuccessfully, "took time");
+        Assert.True(new OfflineLlmClient(new(), _time).CompleteAsync(Request("Hello"), CancellationToken.None).IsCompletedSuccessfully, "took time");
 
     [Fact]
     public async Task StopsAtOnceWhenCancelled()
     {
         using var cancellation = new CancellationTokenSource();
-        await using var stream = new OfflineClient(new(), _time).StreamAsync(Request("Hello"), cancellation.Token).GetAsyncEnumerator();
+        await using var stream = new OfflineLlmClient(new(), _time).StreamAsync(Request("Hello"), cancellation.Token).GetAsyncEnumerator();
         var next = stream.MoveNextAsync().AsTask();
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next.WaitAsync(Patience));
@@ -197,7 +197,7 @@ public class OfflineClientTests
         Assert.True(await next.WaitAsync(Patience));
     }
 
-    private OfflineClient Fast() => new(new() { FirstToken = TimeSpan.Zero, TokensPerSecond = 0 }, _time);
+    private OfflineLlmClient Fast() => new(new() { FirstToken = TimeSpan.Zero, TokensPerSecond = 0 }, _time);
 
     private static LlmRequest Request(string message, LlmTask task = LlmTask.Chat) =>
         new() { Task = task, Model = "gpt-4o-mini", Messages = [new(LlmRole.User, message)], MaxOutputTokens = 1_000 };

@@ -7,7 +7,7 @@ namespace LlmGateway.Llm.Providers.Offline;
 /// Answers by itself, with neither network nor key, and the same thing every time: a summary of the text's own sentences, a class by the
 /// words used, a plain reply, vectors of hashed words. Reports usage as a model would; the temperature changes nothing.
 /// </summary>
-internal sealed class OfflineClient(OfflineOptions options, TimeProvider timeProvider) : ILlmClient
+internal sealed class OfflineLlmClient(OfflineOptions options, TimeProvider timeProvider) : ILlmClient
 {
     public const string Name = "offline";
 

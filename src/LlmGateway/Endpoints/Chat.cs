@@ -1,0 +1,99 @@
+using System.Text;
+using LlmGateway.Hosting;
+using LlmGateway.Llm;
+using LlmGateway.Llm.Models;
+using Microsoft.Net.Http.Headers;
+
+namespace LlmGateway.Endpoints;
+
+/// <param name="Reply">The model's words.</param>
+/// <param name="Model">Who spoke.</param>
+/// <param name="FinishReason"><c>stop</c> for a whole reply, <c>length</c> for one cut short.</param>
+public sealed record ChatResponse(string Reply, string Model, string FinishReason);
+
+/// <summary>
+/// <c>GET /chat-stream</c> for the browser's EventSource, <c>POST /chat-stream</c> and <c>POST /chat</c> for everybody else: a reply as a
+/// stream, or, to a POST that accepts JSON, in one piece.
+/// </summary>
+internal static class Chat
+{
+    public static void MapChat(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/chat-stream", StreamAsync)
+            .WithSummary("Streams a reply to one message; for EventSource.")
+            .Produces(StatusCodes.Status200OK, contentType: ChatStream.MediaType)
+            .ProducesProblems()
+            .WithTags("LlmGateway");
+        foreach (var path in new[] { "/chat-stream", "/chat" })
+        {
+            endpoints.MapPost(path, PostAsync)
+                .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
+                .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json", ChatStream.MediaType)
+                .ProducesProblems()
+                .WithTags("LlmGateway");
+        }
+    }
+
+    private static Task StreamAsync(
+        HttpContext context, ILlmClient client, ModelTable models, ChatOptions options, ChatStream stream, CancellationToken cancellationToken)
+    {
+        var request = ChatRequest.FromQuery(context.Request.Query).ToLlmRequest(options, models, RequestFacts.Of(context).RequestId);
+        return stream.WriteAsync(context, client, request, cancellationToken);
+    }
+
+    private static async Task<IResult> PostAsync(
+        JsonBody<ChatRequest> body,
+        HttpContext context,
+        ILlmClient client,
+        ModelTable models,
+        ChatOptions options,
+        ChatStream stream,
+        TimeProvider timeProvider,
+        CancellationToken cancellationToken)
+    {
+        var request = body.Value.ToLlmRequest(options, models, RequestFacts.Of(context).RequestId);
+        if (!AcceptsJson(context.Request))
+        {
+            await stream.WriteAsync(context, client, request, cancellationToken);
+            return Results.Empty;
+        }
+        var response = await ReadToEndAsync(client.StreamAsync(request, cancellationToken));
+        AnswerHeaders.Set(context, response, timeProvider);
+        return new JsonAnswer<ChatResponse>(new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
+    }
+
+    /// <summary>A stream unless JSON is asked for by name: <c>*/*</c>, which every client sends that does not care, is no such wish.</summary>
+    private static bool AcceptsJson(HttpRequest request)
+    {
+        if (!MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out var accepted)) return false;
+        double json = 0, stream = 0;
+        foreach (var type in accepted)
+        {
+            if (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)) json = Math.Max(json, type.Quality ?? 1);
+            else if (type.MediaType.Equals(ChatStream.MediaType, StringComparison.OrdinalIgnoreCase)) stream = Math.Max(stream, type.Quality ?? 1);
+        }
+        return json > stream;
+    }
+
+    /// <summary>Streamed upstream whatever the caller asked for, so that one call can serve those who stream and those who do not.</summary>
+    private static async Task<LlmResponse> ReadToEndAsync(IAsyncEnumerable<LlmUpdate> updates)
+    {
+        var text = new StringBuilder();
+        LlmOrigin? origin = null;
+        LlmUpdate? last = null;
+        await foreach (var update in updates)
+        {
+            text.Append(update.Text);
+            origin ??= update.Origin;
+            last = update;
+        }
+        return new LlmResponse
+        {
+            Text = text.ToString(),
+            FinishReason = last!.FinishReason!.Value,
+            Origin = origin!,
+            Usage = last.Usage,
+            CostUsd = last.CostUsd,
+        };
+    }
+}

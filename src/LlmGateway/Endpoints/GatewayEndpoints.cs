@@ -1,0 +1,24 @@
+using LlmGateway.Hosting;
+
+namespace LlmGateway.Endpoints;
+
+internal static class GatewayEndpoints
+{
+    public static void MapGateway(this WebApplication app)
+    {
+        var work = app.MapGroup("").WithMetadata(CountsAsWork.Metadata);
+        work.MapSummarize();
+        work.MapChat();
+        work.MapClassify();
+        app.MapHealth();
+        app.MapOpenApi();
+    }
+
+    /// <summary>Tells the OpenAPI document how failures look.</summary>
+    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint)
+    {
+        foreach (var status in new[] { 400, 413, 415, 422, 429, 502, 503, 504 })
+            endpoint.Produces<ProblemBody>(status, "application/problem+json");
+        return endpoint;
+    }
+}

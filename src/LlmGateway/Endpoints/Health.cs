@@ -1,0 +1,23 @@
+using LlmGateway.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace LlmGateway.Endpoints;
+
+/// <param name="Status"><c>Healthy</c> or <c>Unhealthy</c>.</param>
+public sealed record HealthResponse(string Status);
+
+/// <summary><c>GET /health/live</c>: the process answers. <c>GET /health/ready</c>: it takes work.</summary>
+internal static class Health
+{
+    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/health/live", Live).WithSummary("Whether the process answers.").WithTags("Health");
+        endpoints.MapGet("/health/ready", Ready).WithSummary("Whether the process takes requests.").WithTags("Health");
+    }
+
+    private static Ok<HealthResponse> Live() => TypedResults.Ok(new HealthResponse("Healthy"));
+
+    private static Results<Ok<HealthResponse>, JsonHttpResult<HealthResponse>> Ready(Readiness readiness) => readiness.IsReady
+        ? TypedResults.Ok(new HealthResponse("Healthy"))
+        : TypedResults.Json(new HealthResponse("Unhealthy"), GatewayJson.Default.HealthResponse, statusCode: StatusCodes.Status503ServiceUnavailable);
+}

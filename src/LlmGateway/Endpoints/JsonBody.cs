@@ -1,0 +1,83 @@
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using LlmGateway.Hosting;
+using LlmGateway.Llm;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Net.Http.Headers;
+
+namespace LlmGateway.Endpoints;
+
+/// <summary>
+/// The JSON body of a request. The framework's own binding answers 500 to several bodies that are merely wrong (an unknown charset, corrupt
+/// gzip) and names no field: this one answers each of them with a 4xx that says what is wrong where.
+/// </summary>
+public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>>, IEndpointParameterMetadataProvider
+    where T : class
+{
+    public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
+    {
+        CheckContentType(context.Request);
+        var limit = context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes;
+        if (context.Request.ContentLength > limit) throw TooLarge(limit);
+        using var body = await ReadAsync(context.Request, limit, context.RequestAborted);
+        if (body.Truncated) throw TooLarge(limit);
+        LoneSurrogates.Replace(body.Memory.Span);
+        return new JsonBody<T>(Parse(body.Memory.Span));
+    }
+
+    public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder) =>
+        builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
+
+    private static void CheckContentType(HttpRequest request)
+    {
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+            throw new LlmException(LlmErrorKind.UnsupportedMediaType, "Send JSON, with the header content-type: application/json.");
+        var charset = HeaderUtilities.RemoveQuotes(type.Charset);
+        if (charset.HasValue && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("utf8", StringComparison.OrdinalIgnoreCase))
+            throw new LlmException(LlmErrorKind.UnsupportedMediaType, "Send the JSON as UTF-8: the content-type names another charset.");
+    }
+
+    private static async ValueTask<BoundedBuffer> ReadAsync(HttpRequest request, long limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var decoded = ContentEncoding.Decode(request);
+            return await BoundedBuffer.ReadAsync(decoded, limit, cancellationToken);
+        }
+        catch (Exception exception) when (exception is InvalidDataException or InvalidOperationException)
+        {
+            throw new LlmException(LlmErrorKind.InvalidRequest, "The body cannot be decompressed as its content-encoding says.", exception);
+        }
+    }
+
+    private static T Parse(ReadOnlySpan<byte> json)
+    {
+        if (json.StartsWith(Encoding.UTF8.Preamble)) json = json[Encoding.UTF8.Preamble.Length..];
+        try
+        {
+            var type = (JsonTypeInfo<T>)GatewayJson.Default.GetTypeInfo(typeof(T))!;
+            return JsonSerializer.Deserialize(json, type) ?? throw Invalid("$", "The body is null: send a JSON object.");
+        }
+        catch (JsonException exception)
+        {
+            throw Malformed(exception);
+        }
+    }
+
+    private static LlmException Malformed(JsonException exception)
+    {
+        var place = exception is { LineNumber: { } line, BytePositionInLine: { } column } ? $" (line {line + 1}, byte {column + 1})" : "";
+        // The path holds property names of the caller's: only the leading, known one is repeated.
+        var field = JsonFields.Known(exception.Path, typeof(T));
+        return field is null
+            ? Invalid("$", $"The body is not the JSON object that is expected here{place}.")
+            : Invalid(field, $"The value has the wrong type, or is not valid JSON{place}.");
+    }
+
+    private static LlmException Invalid(string field, string problem) => Validation.Failure(new() { [field] = [problem] });
+
+    private static LlmException TooLarge(long limit) =>
+        new(LlmErrorKind.RequestTooLarge, $"The body may have {limit} bytes at most, decompressed.");
+}

@@ -1,0 +1,167 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using LlmGateway.Hosting;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmGateway.Endpoints;
+
+/// <summary>
+/// A response of server-sent events. Frames are written at once and flushed before the next wait, so that those which come together
+/// leave together. While its owner waits, and only then, comments keep the connection alive.
+/// </summary>
+internal sealed class SseResponse : IAsyncDisposable
+{
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private readonly HttpContext _context;
+    private readonly StreamingOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly PipeWriter _output;
+    private readonly Utf8JsonWriter _json;
+    private readonly SemaphoreSlim _gate = new(0, 1);
+    private readonly CancellationTokenSource _closed = new();
+    private readonly Task _pings;
+    private long _lastFlush;
+    private bool _unflushed;
+
+    private SseResponse(HttpContext context, StreamingOptions options, TimeProvider timeProvider)
+    {
+        _context = context;
+        _options = options;
+        _timeProvider = timeProvider;
+        _output = context.Response.BodyWriter;
+        _json = new Utf8JsonWriter(_output, JsonOptions);
+        _lastFlush = timeProvider.GetTimestamp();
+        _pings = PingAsync();
+    }
+
+    /// <summary>Writes the headers, which go out with the first flush: from here on a failure is a frame.</summary>
+    public static SseResponse Open(HttpContext context, StreamingOptions options, TimeProvider timeProvider)
+    {
+        var headers = context.Response.Headers;
+        headers.ContentType = "text/event-stream";
+        headers.CacheControl = "no-cache, no-transform";
+        headers["x-accel-buffering"] = "no";
+        context.Features.GetRequiredFeature<IHttpResponseBodyFeature>().DisableBuffering();
+        return new SseResponse(context, options, timeProvider) { _unflushed = true };
+    }
+
+    /// <summary>A <c>data:</c> frame of JSON.</summary>
+    public void Write<T>(T value, JsonTypeInfo<T> type)
+    {
+        _output.Write("data: "u8);
+        JsonSerializer.Serialize(_json, value, type);
+        EndFrame();
+    }
+
+    /// <summary>The frame <c>{"delta":"…"}</c>: there is one to every token.</summary>
+    public void WriteDelta(string text)
+    {
+        _output.Write("data: "u8);
+        _json.WriteStartObject();
+        _json.WriteString("delta"u8, text);
+        _json.WriteEndObject();
+        EndFrame();
+    }
+
+    public void WriteDone()
+    {
+        _output.Write("data: [DONE]\n\n"u8);
+        _unflushed = true;
+    }
+
+    /// <summary>Waits for what comes next; sends what has been written first, and comments in between.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<T> WaitAsync<T>(ValueTask<T> next)
+    {
+        if (next.IsCompleted) return await next;
+        if (!await FlushAsync())
+        {
+            // What is awaited ends by the same token as the connection; it must have ended before its owner may dispose of it.
+            await next;
+            throw new OperationCanceledException(_context.RequestAborted);
+        }
+        _gate.Release();
+        try
+        {
+            return await next;
+        }
+        finally
+        {
+            await _gate.WaitAsync(CancellationToken.None);
+        }
+    }
+
+    /// <returns>False if the reader has gone, or has taken nothing for too long.</returns>
+    public async ValueTask<bool> FlushAsync()
+    {
+        if (!_unflushed) return true;
+        _unflushed = false;
+        _lastFlush = _timeProvider.GetTimestamp();
+        var flush = _output.FlushAsync(CancellationToken.None);
+        var result = flush.IsCompletedSuccessfully ? flush.Result : await WithinTimeAsync(flush.AsTask());
+        return !result.IsCompleted;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closed.CancelAsync();
+        _gate.Release();
+        await _pings;
+        await _json.DisposeAsync();
+        _closed.Dispose();
+        _gate.Dispose();
+    }
+
+    private void EndFrame()
+    {
+        _json.Flush();
+        _json.Reset();
+        _output.Write("\n\n"u8);
+        _unflushed = true;
+    }
+
+    private async Task<FlushResult> WithinTimeAsync(Task<FlushResult> flush)
+    {
+        try
+        {
+            return await flush.WaitAsync(_options.WriteTimeout, _timeProvider, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            // The socket is full and stays so: nothing more can be said to this reader, not even goodbye.
+            _context.Abort();
+            return await flush;
+        }
+    }
+
+    private async Task PingAsync()
+    {
+        using var timer = new PeriodicTimer(_options.PingInterval / 2, _timeProvider);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_closed.Token))
+            {
+                if (_timeProvider.GetElapsedTime(_lastFlush) < _options.PingInterval || !await _gate.WaitAsync(0, _closed.Token)) continue;
+                try
+                {
+                    _output.Write(": ping\n\n"u8);
+                    _unflushed = true;
+                    await FlushAsync();
+                }
+                finally
+                {
+                    _gate.Release();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_closed.IsCancellationRequested)
+        {
+            // The stream has come to its end.
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using LlmGateway.Endpoints;
+
+namespace LlmGateway.Hosting;
+
+internal static class GatewayServices
+{
+    /// <summary>Everything but the models: the settings of the endpoints, the log, the health checks, the end.</summary>
+    public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<HttpOptions>().Bind(builder.Configuration.GetSection("Http"), Strict).Checked("Http");
+        services.AddOptions<StreamingOptions>().Bind(builder.Configuration.GetSection("Streaming"), Strict).Checked("Streaming");
+        services.AddOptions<ShutdownOptions>().Bind(builder.Configuration.GetSection("Shutdown"), Strict).Checked("Shutdown");
+        services.AddOptions<SummarizeOptions>().Bind(builder.Configuration.GetSection("Summarize"), Strict).Checked("Summarize");
+        services.AddOptions<ChatOptions>().Bind(builder.Configuration.GetSection("Chat"), Strict).Checked("Chat");
+        services.AddOptions<ClassifyOptions>().Bind(builder.Configuration.GetSection("Classify"), Strict).Checked("Classify");
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<Work>();
+        services.AddHostedService(provider => provider.GetRequiredService<Work>());
+        services.AddSingleton<Readiness>();
+        services.AddHostedService(provider => provider.GetRequiredService<Readiness>());
+        services.AddSingleton<ChatStream>();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, GatewayJson.Default);
+        });
+        services.AddOpenApi();
+        services.AddOptions<HostOptions>().Configure<ShutdownOptions>((host, shutdown) =>
+            // The drain is over by then: what the server still has is cut.
+            host.ShutdownTimeout = shutdown.DrainTimeout + TimeSpan.FromSeconds(1));
+        builder.AddGatewayLog();
+        builder.AddGatewayServer();
+        return builder;
+
+        static void Strict(BinderOptions binder) => binder.ErrorOnUnknownConfiguration = true;
+    }
+
+    private static void AddGatewayServer(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel((_, kestrel) => kestrel.AddServerHeader = false);
+        builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>().Configure<HttpOptions>((kestrel, http) =>
+            kestrel.Limits.MaxRequestBodySize = http.MaxBodyBytes);
+        var configuration = builder.Configuration;
+        if (string.IsNullOrEmpty(configuration["urls"]) && string.IsNullOrEmpty(configuration["http_ports"]) && string.IsNullOrEmpty(configuration["https_ports"])
+            && !configuration.GetSection("Kestrel:Endpoints").Exists())
+            builder.WebHost.UseUrls("http://127.0.0.1:8080");
+    }
+
+    public static WebApplication UseGateway(this WebApplication app)
+    {
+        app.UseMiddleware<RequestLogMiddleware>();
+        app.UseMiddleware<ProblemMiddleware>();
+        app.UseRouting();
+        app.UseMiddleware<WorkMiddleware>();
+        return app;
+    }
+}

@@ -1,0 +1,15 @@
+namespace LlmGateway.Hosting;
+
+/// <summary>The names of the headers in which answers speak of themselves.</summary>
+internal static class ResponseHeaders
+{
+    public const string RequestId = "x-request-id";
+    public const string StreamId = "x-stream-id";
+    public const string Model = "x-model";
+    public const string Provider = "x-provider";
+    public const string InputTokens = "x-tokens-input";
+    public const string OutputTokens = "x-tokens-output";
+    public const string CostUsd = "x-cost-usd";
+    public const string Attempts = "x-attempts";
+    public const string ServerTiming = "server-timing";
+}
