@@ -13,7 +13,7 @@ internal static class AnswerHeaders
         facts.Origin = response.Origin;
         facts.Usage = response.Usage;
         facts.CostUsd = response.CostUsd;
-        SetOrigin(context, response.Origin);
+        SetOrigin(context, response.Origin, response.Cache);
         var headers = context.Response.Headers;
         if (response.Usage is { } usage)
         {
@@ -21,17 +21,37 @@ internal static class AnswerHeaders
             headers[ResponseHeaders.OutputTokens] = usage.OutputTokens.ToString(CultureInfo.InvariantCulture);
         }
         if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
+        if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
         var total = timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds;
         headers[ResponseHeaders.ServerTiming] =
-            string.Create(CultureInfo.InvariantCulture, $"upstream;dur={response.Origin.UpstreamTime.TotalMilliseconds:0.0}, total;dur={total:0.0}");
+            response.Cache is { IsFree: true }
+                ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total:0.0}")
+                : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={response.Origin.UpstreamTime.TotalMilliseconds:0.0}, total;dur={total:0.0}");
     }
 
     /// <summary>What is known before the answer's end: on a stream the rest is in its last frame.</summary>
-    public static void SetOrigin(HttpContext context, LlmOrigin origin)
+    public static void SetOrigin(HttpContext context, LlmOrigin origin, CacheResult? cache)
     {
         var headers = context.Response.Headers;
         headers[ResponseHeaders.Model] = origin.Model;
         headers[ResponseHeaders.Provider] = origin.Provider;
-        headers[ResponseHeaders.Attempts] = origin.Attempts.ToString(CultureInfo.InvariantCulture);
+        headers[ResponseHeaders.Attempts] = cache is { IsFree: true } ? "0" : origin.Attempts.ToString(CultureInfo.InvariantCulture);
+        if (cache is not null) SetCache(headers, cache);
+    }
+
+    /// <summary>The standard's words (RFC 9211), and one for a quick look.</summary>
+    private static void SetCache(IHeaderDictionary headers, CacheResult cache)
+    {
+        (headers[ResponseHeaders.Cache], headers[ResponseHeaders.CacheStatus]) = cache.Status switch
+        {
+            CacheStatus.Hit or CacheStatus.Stale => (
+                cache.Status == CacheStatus.Hit ? "HIT" : "STALE",
+                string.Create(CultureInfo.InvariantCulture, $"LlmGateway; hit; ttl={Math.Floor(cache.TimeToLive.TotalSeconds)}")),
+            CacheStatus.Coalesced => ("COALESCED", "LlmGateway; fwd=miss; collapsed"),
+            CacheStatus.Bypass => ("BYPASS", cache.Stored ? "LlmGateway; fwd=bypass; stored" : "LlmGateway; fwd=bypass"),
+            _ => ("MISS", cache.Stored ? "LlmGateway; fwd=miss; stored" : "LlmGateway; fwd=miss"),
+        };
+        if (cache.Status is CacheStatus.Hit or CacheStatus.Stale)
+            headers.Age = ((long)cache.Age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
     }
 }

@@ -1,5 +1,3 @@
-using System.Text;
-using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 using Microsoft.Net.Http.Headers;
@@ -37,7 +35,7 @@ internal static class Chat
     private static Task StreamAsync(
         HttpContext context, ILlmClient client, ModelTable models, ChatOptions options, ChatStream stream, CancellationToken cancellationToken)
     {
-        var request = ChatRequest.FromQuery(context.Request.Query).ToLlmRequest(options, models, RequestFacts.Of(context).RequestId);
+        var request = ChatRequest.FromQuery(context.Request.Query).ToLlmRequest(options, models, context);
         return stream.WriteAsync(context, client, request, cancellationToken);
     }
 
@@ -51,15 +49,15 @@ internal static class Chat
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
-        var request = body.Value.ToLlmRequest(options, models, RequestFacts.Of(context).RequestId);
+        var request = body.Value.ToLlmRequest(options, models, context);
         if (!AcceptsJson(context.Request))
         {
             await stream.WriteAsync(context, client, request, cancellationToken);
             return Results.Empty;
         }
-        var response = await ReadToEndAsync(client.StreamAsync(request, cancellationToken));
+        var response = await client.CompleteAsync(request, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
-        return new JsonAnswer<ChatResponse>(new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
+        return JsonAnswer<ChatResponse>.Of(response, static response => new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
     }
 
     /// <summary>A stream unless JSON is asked for by name: <c>*/*</c>, which every client sends that does not care, is no such wish.</summary>
@@ -73,27 +71,5 @@ internal static class Chat
             else if (type.MediaType.Equals(ChatStream.MediaType, StringComparison.OrdinalIgnoreCase)) stream = Math.Max(stream, type.Quality ?? 1);
         }
         return json > stream;
-    }
-
-    /// <summary>Streamed upstream whatever the caller asked for, so that one call can serve those who stream and those who do not.</summary>
-    private static async Task<LlmResponse> ReadToEndAsync(IAsyncEnumerable<LlmUpdate> updates)
-    {
-        var text = new StringBuilder();
-        LlmOrigin? origin = null;
-        LlmUpdate? last = null;
-        await foreach (var update in updates)
-        {
-            text.Append(update.Text);
-            origin ??= update.Origin;
-            last = update;
-        }
-        return new LlmResponse
-        {
-            Text = text.ToString(),
-            FinishReason = last!.FinishReason!.Value,
-            Origin = origin!,
-            Usage = last.Usage,
-            CostUsd = last.CostUsd,
-        };
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 
@@ -33,7 +34,7 @@ public sealed record ChatRequest(
             temperature = number;
         }
         foreach (var (name, values) in query)
-            validation.Require(values.Count == 1, name is "message" or "system" or "model" or "max_tokens" or "temperature" ? name : "query", "Give each parameter once.");
+            validation.Require(values.Count == 1, name is "message" or "system" or "model" or "max_tokens" or "temperature" or "fresh" ? name : "query", "Give each parameter once.");
         validation.Text(query["message"], "message");
         validation.Throw();
         return new ChatRequest(query["message"], null, Given("system"), Given("model"), maxTokens, temperature);
@@ -42,7 +43,7 @@ public sealed record ChatRequest(
     }
 
     /// <exception cref="LlmException">A field is wrong, or the model is not offered.</exception>
-    internal LlmRequest ToLlmRequest(ChatOptions options, ModelTable models, string requestId)
+    internal LlmRequest ToLlmRequest(ChatOptions options, ModelTable models, HttpContext context)
     {
         Check(options);
         var messages = new List<LlmMessage>();
@@ -50,15 +51,14 @@ public sealed record ChatRequest(
         if (Message is not null) messages.Add(new LlmMessage(LlmRole.User, Message));
         foreach (var message in Messages ?? [])
             messages.Add(new LlmMessage(message!.Role!.Value, message.Content!));
-        return new LlmRequest
-        {
-            Task = LlmTask.Chat,
-            Model = models.GetChat(Model ?? options.Model).Name,
-            Messages = messages,
-            MaxOutputTokens = MaxTokens ?? options.MaxOutputTokens,
-            Temperature = Temperature,
-            RequestId = requestId,
-        };
+        return new LlmRequest(
+            LlmTask.Chat,
+            models.GetChat(Model ?? options.Model).Name,
+            messages,
+            MaxTokens ?? options.MaxOutputTokens,
+            Temperature,
+            Fresh: Query.Flag(context.Request, "fresh"),
+            RequestId: RequestFacts.Of(context).RequestId);
     }
 
     private void Check(ChatOptions options)

@@ -8,8 +8,9 @@ namespace LlmGateway.Endpoints;
 /// <param name="FinishReason">Why the model stopped.</param>
 /// <param name="Model">Who spoke.</param>
 /// <param name="Usage">Tokens, where the provider said.</param>
-/// <param name="CostUsd">US dollars, where known.</param>
-public sealed record ChatEndFrame(string Delta, string FinishReason, string Model, ChatUsage? Usage, decimal? CostUsd);
+/// <param name="CostUsd">What this request cost, US dollars, where known.</param>
+/// <param name="CostSavedUsd">What it would have cost, had the reply not been there, or under way for somebody else.</param>
+public sealed record ChatEndFrame(string Delta, string FinishReason, string Model, ChatUsage? Usage, decimal? CostUsd, decimal? CostSavedUsd);
 
 /// <param name="InputTokens">Tokens of the prompt.</param>
 /// <param name="OutputTokens">Tokens of the reply.</param>
@@ -36,7 +37,7 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
         var first = updates.MoveNextAsync().AsTask();
         if (!await ComesInTimeAsync(first)) await ThrowIfFailedAsync(first, cancellationToken, expired.Token);
         context.Response.Headers[ResponseHeaders.StreamId] = RandomNumberGenerator.GetHexString(24, lowercase: true);
-        if (first.IsCompletedSuccessfully && updates.Current.Origin is { } origin) AnswerHeaders.SetOrigin(context, origin);
+        if (first.IsCompletedSuccessfully && updates.Current is { Origin: { } origin } update) AnswerHeaders.SetOrigin(context, origin, update.Cache);
         await using var sse = SseResponse.Open(context, options, timeProvider);
         try
         {
@@ -81,7 +82,7 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
         facts.Usage = update.Usage;
         facts.CostUsd = update.CostUsd;
         var usage = update.Usage is { } tokens ? new ChatUsage(tokens.InputTokens, tokens.OutputTokens) : null;
-        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd), GatewayJson.Default.ChatEndFrame);
+        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd, update.SavedUsd), GatewayJson.Default.ChatEndFrame);
     }
 
     private void WriteFailure(SseResponse sse, LlmException failure, HttpContext context)

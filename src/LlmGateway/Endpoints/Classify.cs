@@ -41,22 +41,26 @@ internal static class Classify
         Check(request, options);
         var categories = request.Categories ?? options.Categories;
         var response = await client.CompleteAsync(
-            new LlmRequest
-            {
-                Task = LlmTask.Classify,
-                Model = models.GetChat(request.Model ?? options.Model).Name,
-                Messages = [new LlmMessage(LlmRole.System, Prompt(categories)), new LlmMessage(LlmRole.User, request.Text!)],
-                MaxOutputTokens = options.MaxOutputTokens,
-                Tool = new LlmTool(ToolName, "Submits the category of the text and how sure you are of it.", Schema(categories)),
-                RequestId = RequestFacts.Of(context).RequestId,
-            },
+            new LlmRequest(
+                LlmTask.Classify,
+                models.GetChat(request.Model ?? options.Model).Name,
+                [new LlmMessage(LlmRole.System, Prompt(categories)), new LlmMessage(LlmRole.User, request.Text!)],
+                options.MaxOutputTokens,
+                Tool: new LlmTool(ToolName, "Submits the category of the text and how sure you are of it.", Schema(categories)),
+                Fresh: Query.Flag(context.Request, "fresh"),
+                RequestId: RequestFacts.Of(context).RequestId),
             cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
+        return JsonAnswer<ClassifyResponse>.Of(response, Read);
+    }
+
+    private static ClassifyResponse Read(LlmResponse response)
+    {
         using var arguments = JsonDocument.Parse(response.ToolArguments!);
-        return new JsonAnswer<ClassifyResponse>(new ClassifyResponse(
+        return new ClassifyResponse(
             arguments.RootElement.GetProperty("category"u8).GetString()!,
             arguments.RootElement.GetProperty("confidence"u8).GetDouble(),
-            response.Origin.Model));
+            response.Origin.Model);
     }
 
     private static void Check(ClassifyRequest request, ClassifyOptions options)

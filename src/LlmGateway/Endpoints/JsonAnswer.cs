@@ -1,16 +1,21 @@
 using System.Reflection;
 using System.Text.Json;
+using LlmGateway.Llm;
 using Microsoft.AspNetCore.Http.Metadata;
 
 namespace LlmGateway.Endpoints;
 
-/// <summary>A body of the gateway's own JSON, with its length.</summary>
-internal sealed class JsonAnswer<T>(T value) : IResult, IEndpointMetadataProvider
+/// <summary>A body of the gateway's own JSON, made once for each answer and kept with it: a stored answer is the bytes it was stored as.</summary>
+internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataProvider
     where T : class
 {
+    public static JsonAnswer<T> Of(LlmResponse response, Func<LlmResponse, T> read) => new(response.Rendering?.Body ?? Render(response, read(response)));
+
+    public static async ValueTask<JsonAnswer<T>> OfAsync(LlmResponse response, Func<ValueTask<T>> read) =>
+        new(response.Rendering?.Body ?? Render(response, await read()));
+
     public async Task ExecuteAsync(HttpContext httpContext)
     {
-        var json = JsonSerializer.SerializeToUtf8Bytes(value, GatewayJson.Default.GetTypeInfo(typeof(T))!);
         httpContext.Response.ContentType = "application/json";
         httpContext.Response.ContentLength = json.Length;
         await httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
@@ -18,4 +23,11 @@ internal sealed class JsonAnswer<T>(T value) : IResult, IEndpointMetadataProvide
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
         builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"]));
+
+    private static byte[] Render(LlmResponse response, T body)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(body, GatewayJson.Default.GetTypeInfo(typeof(T))!);
+        if (response.Rendering is { } rendering) rendering.Body = json;
+        return json;
+    }
 }

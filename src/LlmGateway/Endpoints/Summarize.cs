@@ -33,7 +33,6 @@ internal static class Summarize
         HttpContext context,
         ILlmClient client,
         ModelTable models,
-        TokenCounters counters,
         SummarizeOptions options,
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
@@ -42,22 +41,23 @@ internal static class Summarize
         Check(request, options);
         var model = models.GetChat(request.Model ?? options.Model);
         var text = request.Text!;
-        var counter = await counters.GetAsync(model.Encoding, cancellationToken);
-        var cut = counter.Cut(text, options.MaxInputTokens);
-        var truncated = cut.Length < text.Length;
-        var inputTokens = truncated ? cut.Tokens + await counter.CountAsync(text.AsMemory(cut.Length), cancellationToken) : cut.Tokens;
+        var counter = TokenCounters.Get(model.Encoding);
+        // Most texts are so short that there is nothing to be cut, and nothing to be counted before the answer is known to be new.
+        var length = text.Length <= options.MaxInputTokens / TokenCounter.MaxTokensPerChar ? text.Length : counter.Cut(text, options.MaxInputTokens).Length;
+        var truncated = length < text.Length;
         var response = await client.CompleteAsync(
-            new LlmRequest
-            {
-                Task = LlmTask.Summarize,
-                Model = model.Name,
-                Messages = [new LlmMessage(LlmRole.System, Prompt), new LlmMessage(LlmRole.User, truncated ? text[..cut.Length] : text)],
-                MaxOutputTokens = request.MaxTokens ?? options.MaxOutputTokens,
-                RequestId = RequestFacts.Of(context).RequestId,
-            },
+            new LlmRequest(
+                LlmTask.Summarize,
+                model.Name,
+                [new LlmMessage(LlmRole.System, Prompt), new LlmMessage(LlmRole.User, truncated ? text[..length] : text)],
+                request.MaxTokens ?? options.MaxOutputTokens,
+                Source: truncated ? text : null,
+                Fresh: Query.Flag(context.Request, "fresh"),
+                RequestId: RequestFacts.Of(context).RequestId),
             cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
-        return new JsonAnswer<SummarizeResponse>(new SummarizeResponse(response.Text, response.Origin.Model, truncated, inputTokens, Chunks: 1));
+        return await JsonAnswer<SummarizeResponse>.OfAsync(response, async () => new SummarizeResponse(
+            response.Text, response.Origin.Model, truncated, await counter.CountAsync(text.AsMemory(), cancellationToken), Chunks: 1));
     }
 
     private static void Check(SummarizeRequest request, SummarizeOptions options)

@@ -6,14 +6,14 @@ namespace LlmGateway.Hosting;
 
 /// <summary>Prepares what the first request would otherwise wait for; until then, and from the signal to stop on, the process is not ready.</summary>
 internal sealed partial class Readiness(
-    TokenCounters counters, ModelTable models, ProviderChoice choice, Work work, ILogger<Readiness> logger) : BackgroundService
+    ModelTable models, ProviderChoice choice, Work work, ILogger<Readiness> logger) : BackgroundService
 {
     public bool IsReady => ExecuteTask is { IsCompletedSuccessfully: true } && !work.IsDraining;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (choice.Offline) Offline();
-        await counters.WarmAsync(models.All.Where(model => !model.Embeddings).Select(model => model.Encoding).Distinct(), stoppingToken);
+        await TokenCounters.WarmAsync(models.All.Where(model => !model.Embeddings).Select(model => model.Encoding).Distinct(), stoppingToken);
     }
 
     [LoggerMessage(EventId = 6, EventName = "Offline", Level = LogLevel.Warning,

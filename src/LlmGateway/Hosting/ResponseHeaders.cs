@@ -10,6 +10,9 @@ internal static class ResponseHeaders
     public const string InputTokens = "x-tokens-input";
     public const string OutputTokens = "x-tokens-output";
     public const string CostUsd = "x-cost-usd";
+    public const string SavedUsd = "x-cost-saved-usd";
+    public const string CacheStatus = "cache-status";
+    public const string Cache = "x-cache";
     public const string Attempts = "x-attempts";
     public const string ServerTiming = "server-timing";
 }

@@ -25,29 +25,28 @@ public sealed record LlmMessage(LlmRole Role, string Content);
 /// <param name="Parameters">A strict JSON schema: every property required, no additional ones.</param>
 public sealed record LlmTool(string Name, string Description, JsonElement Parameters);
 
-/// <summary>One question to one model.</summary>
-public sealed record LlmRequest
-{
-    public required LlmTask Task { get; init; }
-
-    /// <summary>A name in the model table.</summary>
-    public required string Model { get; init; }
-
-    /// <summary>In order; a system message, where there is one, comes first.</summary>
-    public required IReadOnlyList<LlmMessage> Messages { get; init; }
-
-    /// <summary>Tokens the answer may have at most, as the provider counts them.</summary>
-    public required int MaxOutputTokens { get; init; }
-
-    /// <summary>0 to 2; the model's own default without it.</summary>
-    public double? Temperature { get; init; }
-
-    /// <summary>With a tool, the answer is the tool's arguments: <see cref="LlmResponse.ToolArguments"/>.</summary>
-    public LlmTool? Tool { get; init; }
-
-    /// <summary>The HTTP request that asked; it changes nothing in the answer, and is in every log line and on the wire upstream.</summary>
-    public string? RequestId { get; init; }
-}
+/// <summary>One question to one model. It is a positional record so that whoever takes it apart has to name each field.</summary>
+/// <param name="Task">What the answer is for.</param>
+/// <param name="Model">A name in the model table.</param>
+/// <param name="Messages">In order; a system message, where there is one, comes first.</param>
+/// <param name="MaxOutputTokens">Tokens the answer may have at most, as the provider counts them.</param>
+/// <param name="Temperature">0 to 2; the model's own default without it.</param>
+/// <param name="Tool">With a tool, the answer is the tool's arguments: <see cref="LlmResponse.ToolArguments"/>.</param>
+/// <param name="Source">The whole text, where the messages hold only a part of it; what is told of the answer may depend on it.</param>
+/// <param name="Scope">Answers are shared among requests of one scope only.</param>
+/// <param name="Fresh">Neither a stored answer nor one under way will do; the new one is stored.</param>
+/// <param name="RequestId">The HTTP request that asked; it changes nothing in the answer, and is in every log line and on the wire upstream.</param>
+public sealed record LlmRequest(
+    LlmTask Task,
+    string Model,
+    IReadOnlyList<LlmMessage> Messages,
+    int MaxOutputTokens,
+    double? Temperature = null,
+    LlmTool? Tool = null,
+    string? Source = null,
+    string? Scope = null,
+    bool Fresh = false,
+    string? RequestId = null);
 
 /// <summary>Texts to be turned into vectors.</summary>
 public sealed record EmbeddingRequest

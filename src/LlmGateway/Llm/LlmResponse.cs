@@ -16,8 +16,17 @@ public sealed record LlmResponse
     /// <summary>Null where the provider did not say: that is unknown, not zero.</summary>
     public LlmUsage? Usage { get; init; }
 
-    /// <summary>US dollars; null where the usage or the model's price is unknown.</summary>
+    /// <summary>What this request costs, US dollars; null where the usage or the model's price is unknown.</summary>
     public decimal? CostUsd { get; init; }
+
+    /// <summary>What it would have cost, had the answer not been there already or under way for somebody else.</summary>
+    public decimal? SavedUsd { get; init; }
+
+    /// <summary>Where the answer came from; null below the cache.</summary>
+    public CacheResult? Cache { get; init; }
+
+    /// <summary>Kept with a stored answer: what an endpoint made of it the first time, it need not make again.</summary>
+    internal Rendering? Rendering { get; init; }
 }
 
 /// <summary>A piece of an answer.</summary>
@@ -35,8 +44,50 @@ public sealed record LlmUpdate
     /// <summary>On the last update, where the provider said it.</summary>
     public LlmUsage? Usage { get; init; }
 
-    /// <summary>On the last update: US dollars, where usage and price are known.</summary>
+    /// <summary>On the last update: <inheritdoc cref="LlmResponse.CostUsd"/></summary>
     public decimal? CostUsd { get; init; }
+
+    /// <summary>On the last update: <inheritdoc cref="LlmResponse.SavedUsd"/></summary>
+    public decimal? SavedUsd { get; init; }
+
+    /// <summary>On the first update: <inheritdoc cref="LlmResponse.Cache"/></summary>
+    public CacheResult? Cache { get; init; }
+}
+
+/// <summary>How an answer was come by.</summary>
+public enum CacheStatus
+{
+    /// <summary>The model was asked for this request.</summary>
+    Miss,
+
+    /// <summary>It was stored.</summary>
+    Hit,
+
+    /// <summary>It was under way for another request.</summary>
+    Coalesced,
+
+    /// <summary>The model was asked although an answer may have been stored.</summary>
+    Bypass,
+
+    /// <summary>It was stored, is past its time, and the model could not be asked.</summary>
+    Stale,
+}
+
+/// <param name="Status">Where the answer came from.</param>
+/// <param name="Stored">Whether the answer has been stored for the next request.</param>
+/// <param name="Age">Of a stored answer.</param>
+/// <param name="TimeToLive">What is left of a stored answer's time; negative past it.</param>
+public sealed record CacheResult(CacheStatus Status, bool Stored = false, TimeSpan Age = default, TimeSpan TimeToLive = default)
+{
+    /// <summary>Whether somebody else paid for the answer.</summary>
+    public bool IsFree => Status is CacheStatus.Hit or CacheStatus.Coalesced or CacheStatus.Stale;
+}
+
+/// <summary>The bytes that an endpoint made of an answer.</summary>
+internal sealed class Rendering
+{
+    /// <summary>UTF-8; the same for every request that gets this answer.</summary>
+    public byte[]? Body { get; set; }
 }
 
 /// <summary>Why a model stopped. A value that nobody foresaw is passed on as it is.</summary>

@@ -1,9 +1,9 @@
 using LlmGateway.Hosting;
+using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Providers.Offline;
 using LlmGateway.Llm.Providers.OpenAI;
 using LlmGateway.Llm.Resilience;
-using LlmGateway.Llm.Tokens;
 using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Llm;
@@ -16,7 +16,8 @@ internal static class LlmServices
         services.AddOptions<LlmOptions>().Bind(configuration.GetSection("Llm"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Llm");
         services.AddSingleton<IConfigureOptions<LlmOptions>>(new WellKnownVariables(configuration));
         services.AddSingleton<IValidateOptions<LlmOptions>, KeyRequired>();
-        services.AddSingleton<TokenCounters>();
+        services.AddOptions<CacheOptions>().Bind(configuration.GetSection("Cache"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Cache");
+        services.AddSingleton<AnswerStore>();
         services.AddSingleton(provider => new ModelTable(provider.GetRequiredService<LlmOptions>().Models.Select(model => model.Value with { Name = model.Key })));
         services.AddSingleton<ProviderChoice>();
         services.AddSingleton<OpenAILlmClient>(provider => new OpenAILlmClient(
@@ -27,11 +28,14 @@ internal static class LlmServices
         return services;
     }
 
-    // Metering outermost, for it counts what the caller got; resilience next to the provider, for only there an attempt is an attempt;
-    // tools checked outside of it, for a broken answer is no failed call.
+    // Metering outermost, for it counts what the caller got; generations outside of retries, for ten callers share one retry loop, and
+    // outside of the check of tools, for no broken answer is stored; resilience next to the provider, for only there an attempt is one.
     private static ILlmClient Pipeline(IServiceProvider services) =>
         new LlmClientBuilder(Routing(services))
             .Use(inner => new MeteringLlmClient(inner, services.GetRequiredService<ModelTable>()))
+            .Use(inner => new GeneratingLlmClient(
+                inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<CacheOptions>(), services.GetRequiredService<TimeProvider>(),
+                services.GetRequiredService<ILogger<GeneratingLlmClient>>()))
             .Use(inner => new ToolCheckLlmClient(inner, services.GetRequiredService<ILogger<ToolCheckLlmClient>>()))
             .Build();
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Providers.Offline;
 
 namespace LlmGateway.Llm;
 
@@ -9,30 +10,35 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
         var response = await Inner.CompleteAsync(request, cancellationToken);
-        return response with { CostUsd = Cost(response.Origin, response.Usage) };
+        var (cost, saved) = Cost(response.Origin, response.Usage, response.Cache);
+        return response with { CostUsd = cost, SavedUsd = saved };
     }
 
     public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        LlmOrigin? origin = null;
+        LlmUpdate? first = null;
         await foreach (var update in Inner.StreamAsync(request, cancellationToken))
         {
-            origin ??= update.Origin;
-            yield return update.FinishReason is null ? update : update with { CostUsd = Cost(origin, update.Usage) };
+            first ??= update;
+            if (update.FinishReason is null)
+            {
+                yield return update;
+                continue;
+            }
+            var (cost, saved) = Cost(first.Origin, update.Usage, first.Cache);
+            yield return update with { CostUsd = cost, SavedUsd = saved };
         }
     }
 
     public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
         var response = await Inner.EmbedAsync(request, cancellationToken);
-        return response with { CostUsd = Cost(response.Origin, response.Usage) };
+        return response with { CostUsd = Cost(response.Origin, response.Usage, null).Own };
     }
 
-    private decimal? Cost(LlmOrigin? origin, LlmUsage? usage)
+    private (decimal? Own, decimal? Saved) Cost(LlmOrigin? origin, LlmUsage? usage, CacheResult? cache)
     {
-        if (origin is null || usage is null) return null;
-        return origin.Provider == OfflineProvider ? 0 : models.Find(origin.Model)?.Cost(usage);
+        var price = origin is null || usage is null ? null : origin.Provider == OfflineLlmClient.Name ? 0 : models.Find(origin.Model)?.Cost(usage);
+        return cache is { IsFree: true } ? (0, price) : (price, null);
     }
-
-    private const string OfflineProvider = "offline";
 }

@@ -1,0 +1,45 @@
+using LlmGateway.Hosting;
+
+namespace LlmGateway.Llm.Generations;
+
+/// <summary>What is kept, and for how long.</summary>
+internal sealed class CacheOptions : ISettings
+{
+    /// <summary>Bytes of answers kept in this process.</summary>
+    public long MemoryBytes { get; set; } = 64 * 1024 * 1024;
+
+    public CacheTimes Summarize { get; set; } = new() { TimeToLive = TimeSpan.FromHours(24) };
+
+    public CacheTimes Chat { get; set; } = new() { TimeToLive = TimeSpan.FromHours(1) };
+
+    public CacheTimes Classify { get; set; } = new() { TimeToLive = TimeSpan.FromHours(1) };
+
+    public CacheTimes For(LlmTask task) => task switch
+    {
+        LlmTask.Summarize => Summarize,
+        LlmTask.Chat => Chat,
+        LlmTask.Classify => Classify,
+        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "No such task."),
+    };
+
+    public IEnumerable<string> Problems()
+    {
+        if (MemoryBytes < 0) yield return "MemoryBytes: give 0 or more.";
+        foreach (var (name, times) in new[] { (nameof(Summarize), Summarize), (nameof(Chat), Chat), (nameof(Classify), Classify) })
+        {
+            if (times.TimeToLive < TimeSpan.Zero) yield return $"{name}:TimeToLive: give 00:00:00 for off, or more.";
+            if (times.StaleIfError < TimeSpan.Zero) yield return $"{name}:StaleIfError: give 00:00:00 for off, or more.";
+        }
+    }
+}
+
+internal sealed class CacheTimes
+{
+    /// <summary>How long an answer stands for the same question; zero keeps none.</summary>
+    public TimeSpan TimeToLive { get; set; }
+
+    /// <summary>How much longer it stands in where the model cannot be asked.</summary>
+    public TimeSpan StaleIfError { get; set; } = TimeSpan.FromHours(24);
+
+    public bool IsOff => TimeToLive == TimeSpan.Zero;
+}

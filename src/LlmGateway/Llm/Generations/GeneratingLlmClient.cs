@@ -1,0 +1,212 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+
+namespace LlmGateway.Llm.Generations;
+
+/// <summary>
+/// Makes each call to a model a <see cref="Generation"/>, and each request a reader of one: of one that is stored, of one that is under way,
+/// or of a new one.
+/// </summary>
+internal sealed partial class GeneratingLlmClient(
+    ILlmClient inner, AnswerStore store, CacheOptions options, TimeProvider timeProvider, ILogger<GeneratingLlmClient> logger)
+    : DelegatingLlmClient(inner), IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<GenerationKey, Generation> _live = new();
+    private readonly ConcurrentDictionary<Generation, Task> _running = new();
+
+    /// <summary>Calls under way.</summary>
+    public int Live => _running.Count;
+
+    public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    {
+        var key = GenerationKey.Of(request);
+        if (Stored(key, request) is { } stored) return stored;
+        var (reader, generation, joined) = Join(key, request, cancellationToken);
+        using (reader)
+        {
+            while (!generation.HasEnded)
+                await reader.WaitAsync();
+            if (generation.Failure is { } failure) throw failure;
+            return generation.Response! with { Cache = Result(generation, joined) };
+        }
+    }
+
+    public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var key = GenerationKey.Of(request);
+        if (Stored(key, request) is { } stored)
+        {
+            yield return AtOnce(stored, stored.Cache!);
+            yield break;
+        }
+        var (reader, generation, joined) = Join(key, request, cancellationToken);
+        using (reader)
+        {
+            for (var first = true; ; first = false)
+            {
+                LlmUpdate? update;
+                while (!reader.TryRead(out update) && !generation.HasEnded)
+                    await reader.WaitAsync();
+                if (update is null && !reader.TryRead(out update))
+                {
+                    if (generation.Failure is { } failure) throw failure;
+                    if (first) yield return AtOnce(generation.Response!, Result(generation, joined));
+                    yield break;
+                }
+                yield return first ? update! with { Cache = Result(generation, joined) } : update!;
+            }
+        }
+    }
+
+    /// <summary>Ends what still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var generation in _running.Keys)
+            generation.Abort();
+        await Task.WhenAll(_running.Values);
+    }
+
+    private LlmResponse? Stored(GenerationKey key, LlmRequest request)
+    {
+        if (request.Fresh || options.For(request.Task).IsOff) return null;
+        var now = timeProvider.GetUtcNow();
+        return store.GetFromMemory(key) is { } entry && entry.IsFresh(now)
+            ? entry.Response with { Cache = entry.Result(CacheStatus.Hit, now) }
+            : null;
+    }
+
+    private (GenerationReader Reader, Generation Generation, bool Joined) Join(
+        GenerationKey key, LlmRequest request, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!request.Fresh && _live.TryGetValue(key, out var live) && live.Join(cancellationToken) is { } joined) return (joined, live, true);
+        var generation = new Generation();
+        var reader = generation.Join(cancellationToken)!;
+        if (request.Fresh)
+        {
+            // Nobody else may have this answer before it is there.
+            Start(key, generation, request);
+            return (reader, generation, false);
+        }
+        while (!_live.TryAdd(key, generation))
+        {
+            // Somebody was faster; or the one that is there has just lost its last reader, and is about to make room.
+            if (!_live.TryGetValue(key, out live)) continue;
+            if (live.Join(cancellationToken) is { } other)
+            {
+                reader.Dispose();
+                return (other, live, true);
+            }
+            _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, live));
+        }
+        Start(key, generation, request);
+        return (reader, generation, false);
+    }
+
+    private void Start(GenerationKey key, Generation generation, LlmRequest request)
+    {
+        var run = RunAsync(key, generation, request);
+        if (run.IsCompleted) return;
+        _running[generation] = run;
+        // It may have ended in between, and not found itself here.
+        if (run.IsCompleted) _running.TryRemove(generation, out _);
+    }
+
+    private async Task RunAsync(GenerationKey key, Generation generation, LlmRequest request)
+    {
+        var times = options.For(request.Task);
+        CacheEntry? stale = null;
+        try
+        {
+            if (request.Fresh || times.IsOff)
+            {
+                generation.Source = new CacheResult(CacheStatus.Bypass);
+            }
+            else if (await store.GetAsync(key, generation.Aborted) is { } entry)
+            {
+                var now = timeProvider.GetUtcNow();
+                if (entry.IsFresh(now))
+                {
+                    generation.Source = entry.Result(CacheStatus.Hit, now);
+                    Forget();
+                    generation.Complete(entry.Response);
+                    return;
+                }
+                if (entry.IsUsable(now)) stale = entry;
+            }
+            var response = await CallAsync(generation, request);
+            if (!times.IsOff && IsWhole(response.FinishReason))
+            {
+                response = response with { Rendering = new Rendering() };
+                store.Set(key, new CacheEntry(response, timeProvider.GetUtcNow(), times.TimeToLive, times.StaleIfError));
+                generation.Source = generation.Source with { Stored = true };
+            }
+            Forget();
+            generation.Complete(response);
+        }
+        catch (LlmException) when (stale is not null && generation.IsEmpty)
+        {
+            generation.Source = stale.Result(CacheStatus.Stale, timeProvider.GetUtcNow());
+            Forget();
+            generation.Complete(stale.Response);
+        }
+        catch (LlmException failure)
+        {
+            Forget();
+            generation.Fail(failure);
+        }
+        catch (OperationCanceledException) when (generation.Aborted.IsCancellationRequested)
+        {
+            Forget();
+            generation.Fail(new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted, for nobody was reading any more."));
+        }
+        catch (Exception exception)
+        {
+            // Whatever it is, readers must not wait for ever.
+            Unexpected(exception.GetType().FullName, exception.StackTrace, request.RequestId);
+            Forget();
+            generation.Fail(new LlmException(LlmErrorKind.InternalError, "The gateway failed. Its log has this request's id."));
+        }
+        finally
+        {
+            _running.TryRemove(generation, out _);
+        }
+
+        // Before the end is told: whoever comes after it finds what is stored, or starts anew.
+        void Forget() => _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, generation));
+    }
+
+    /// <summary>A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.</summary>
+    private Task<LlmResponse> CallAsync(Generation generation, LlmRequest request) =>
+        request.Task == LlmTask.Chat ? StreamAsync(generation, request) : Inner.CompleteAsync(request, generation.Aborted);
+
+    private async Task<LlmResponse> StreamAsync(Generation generation, LlmRequest request)
+    {
+        await using var updates = Inner.StreamAsync(request, generation.Aborted).GetAsyncEnumerator(generation.Aborted);
+        while (true)
+        {
+            var next = updates.MoveNextAsync();
+            // What came together is told together.
+            if (!next.IsCompleted) generation.Publish();
+            if (!await next) return generation.Whole();
+            generation.Append(updates.Current);
+        }
+    }
+
+    private static bool IsWhole(FinishReason finish) => finish == FinishReason.Stop || finish == FinishReason.ToolCalls;
+
+    private static CacheResult Result(Generation generation, bool joined) =>
+        joined && generation.Source.Status == CacheStatus.Miss ? generation.Source with { Status = CacheStatus.Coalesced } : generation.Source;
+
+    private static LlmUpdate AtOnce(LlmResponse response, CacheResult result) => new()
+    {
+        Text = response.Text,
+        Origin = response.Origin,
+        FinishReason = response.FinishReason,
+        Usage = response.Usage,
+        Cache = result,
+    };
+
+    [LoggerMessage(EventId = 20, EventName = "GenerationFailed", Level = LogLevel.Error, Message = "Unexpected {Exception}, request {RequestId} {StackTrace}")]
+    private partial void Unexpected(string? exception, string? stackTrace, string? requestId);
+}

@@ -1,0 +1,142 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+
+namespace LlmGateway.Llm.Generations;
+
+/// <summary>
+/// One call to a model: a log of what it says, with one end. Any number of readers read the same log, each at its own pace and each from its
+/// beginning; none of them has a queue. When the last one has gone, the call is aborted.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
+internal sealed class Generation
+{
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly List<LlmUpdate> _log = [];
+    private List<GenerationReader> _waiting = [];
+    private List<GenerationReader> _woken = [];
+    private int _readers;
+    private bool _closed;
+
+    /// <summary>Cancelled when nobody reads any more.</summary>
+    public CancellationToken Aborted => _aborted.Token;
+
+    /// <summary>Where the answer comes from; known before the first update is.</summary>
+    public CacheResult Source { get; set; } = new(CacheStatus.Miss);
+
+    /// <summary>The whole answer, once it is there.</summary>
+    public LlmResponse? Response { get; private set; }
+
+    /// <summary>Why there is no whole answer.</summary>
+    public LlmException? Failure { get; private set; }
+
+    public bool HasEnded => Response is not null || Failure is not null;
+
+    /// <summary>What has been said so far.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_lock) return _log.Count == 0;
+        }
+    }
+
+    /// <returns>Null if the last reader has gone in the meantime: this call is being aborted.</returns>
+    public GenerationReader? Join(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_closed) return null;
+            _readers++;
+        }
+        return new GenerationReader(this, cancellationToken);
+    }
+
+    /// <summary>Adds to the log. Readers are told by <see cref="Publish"/>.</summary>
+    public void Append(LlmUpdate update)
+    {
+        lock (_lock) _log.Add(update);
+    }
+
+    /// <summary>Wakes whoever waits.</summary>
+    public void Publish()
+    {
+        lock (_lock)
+        {
+            if (_waiting.Count == 0) return;
+            (_woken, _waiting) = (_waiting, _woken);
+        }
+        // Only the one writer gets here, so the list that was taken is its own.
+        foreach (var reader in _woken)
+            reader.Wake();
+        _woken.Clear();
+    }
+
+    /// <returns>All that the log holds; its last update has to be the end.</returns>
+    public LlmResponse Whole()
+    {
+        var text = new StringBuilder();
+        foreach (var update in _log)
+            text.Append(update.Text);
+        var last = _log[^1];
+        return new LlmResponse
+        {
+            Text = text.ToString(),
+            FinishReason = last.FinishReason!.Value,
+            Usage = last.Usage,
+            Origin = _log[0].Origin!,
+        };
+    }
+
+    /// <summary>The end: this is all of it, whether the log has it in pieces or not at all.</summary>
+    public void Complete(LlmResponse response)
+    {
+        lock (_lock) Response = response;
+        Publish();
+    }
+
+    /// <summary>The end: there is no whole answer.</summary>
+    public void Fail(LlmException failure)
+    {
+        lock (_lock) Failure = failure;
+        Publish();
+    }
+
+    /// <summary>Ends the call, whoever reads.</summary>
+    public void Abort()
+    {
+        lock (_lock) _closed = true;
+        _aborted.Cancel();
+    }
+
+    internal bool TryRead(int index, out LlmUpdate? update)
+    {
+        lock (_lock)
+        {
+            update = index < _log.Count ? _log[index] : null;
+            return update is not null;
+        }
+    }
+
+    /// <returns>Whether there is nothing yet to be read at <paramref name="index"/>: the reader will be woken.</returns>
+    internal bool Wait(GenerationReader reader, int index)
+    {
+        lock (_lock)
+        {
+            if (index < _log.Count || HasEnded) return false;
+            _waiting.Add(reader);
+            return true;
+        }
+    }
+
+    internal void Leave()
+    {
+        lock (_lock)
+        {
+            if (--_readers > 0) return;
+            _closed = true;
+            if (HasEnded) return;
+        }
+        _aborted.Cancel();
+    }
+}

@@ -1,0 +1,35 @@
+namespace LlmGateway.Llm.Tokens;
+
+/// <summary>
+/// The encodings. Each is loaded once per process when it is first asked for, which takes about a tenth of a second and a few
+/// megabytes that stay: warm those that are in use before the process is ready.
+/// </summary>
+internal static class TokenCounters
+{
+    /// <summary>gpt-4o, gpt-4.1, gpt-4.5, gpt-5, o1, o3, o4-mini.</summary>
+    public const string O200kBase = "o200k_base";
+
+    /// <summary>gpt-4, gpt-4-turbo, gpt-3.5, text-embedding-3.</summary>
+    public const string Cl100kBase = "cl100k_base";
+
+    private static readonly Lazy<TokenCounter> O200k = new(() => new TokenCounter(
+        Vocabulary.Load(O200kBase, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"), new PreTokenizer(isO200k: true)));
+
+    private static readonly Lazy<TokenCounter> Cl100k = new(() => new TokenCounter(
+        Vocabulary.Load(Cl100kBase, "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"), new PreTokenizer(isO200k: false)));
+
+    /// <summary>The counter of an encoding.</summary>
+    /// <exception cref="ArgumentException">There is no such encoding.</exception>
+    /// <exception cref="InvalidDataException">The vocabulary is not the one that OpenAI publishes.</exception>
+    public static TokenCounter Get(string encoding) => encoding switch
+    {
+        O200kBase => O200k.Value,
+        Cl100kBase => Cl100k.Value,
+        _ => throw new ArgumentException($"There is no encoding '{encoding}'.", nameof(encoding)),
+    };
+
+    /// <summary>Loads encodings, in parallel.</summary>
+    /// <exception cref="ArgumentException">There is no such encoding.</exception>
+    public static Task WarmAsync(IEnumerable<string> encodings, CancellationToken cancellationToken) =>
+        Task.WhenAll(encodings.Distinct().Select(encoding => Task.Run(() => Get(encoding), cancellationToken)));
+}

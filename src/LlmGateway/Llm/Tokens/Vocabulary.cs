@@ -1,0 +1,167 @@
+using System.Buffers.Text;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using SharpToken;
+
+namespace LlmGateway.Llm.Tokens;
+
+/// <summary>
+/// The tokens of one encoding: every byte sequence with its rank. Ranks run from 0 without a gap, so all bytes lie in one blob in
+/// the order of their ranks, and an open-addressing table of (tag, rank) finds a rank without an object per token.
+/// </summary>
+internal sealed class Vocabulary
+{
+    /// <summary>The rank of a byte sequence that is no token. It compares greater than every rank.</summary>
+    public const int None = int.MaxValue;
+
+    /// <summary>No token of either encoding is longer, in bytes.</summary>
+    public const int MaxTokenLength = 128;
+
+    private readonly byte[] _blob;
+    private readonly int[] _offsets;
+    private readonly ulong[] _slots;
+    private readonly int[] _pairs = new int[1 << 16];
+
+    /// <param name="lines">Lines of base64, a blank and the rank, with LF line ends, in the order of ranks.</param>
+    /// <exception cref="InvalidDataException">The lines are something else.</exception>
+    private Vocabulary(ReadOnlySpan<byte> lines)
+    {
+        Count = lines.Count((byte)'\n');
+        _offsets = new int[Count + 1];
+        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count * 2)];
+        Array.Fill(_pairs, None);
+        var blob = new byte[lines.Length];
+        var used = 0;
+        for (var rank = 0; rank < Count; rank++)
+        {
+            var end = lines.IndexOf((byte)'\n');
+            var blank = lines[..end].IndexOf((byte)' ');
+            if (blank < 0
+                || !Utf8Parser.TryParse(lines[(blank + 1)..end], out int written, out _) || written != rank
+                || Base64.DecodeFromUtf8(lines[..blank], blob.AsSpan(used), out _, out var length) != System.Buffers.OperationStatus.Done
+                || length is 0 or > MaxTokenLength)
+                throw new InvalidDataException($"Token {rank} of the vocabulary is malformed.");
+
+            _offsets[rank] = used;
+            Insert(blob.AsSpan(used, length), rank);
+            used += length;
+            lines = lines[(end + 1)..];
+        }
+
+        _offsets[Count] = used;
+        _blob = blob[..used];
+        LongPieces = new Lazy<SuffixIndex>(() => new SuffixIndex(this));
+    }
+
+    /// <summary>How many tokens there are; special tokens are none of them.</summary>
+    public int Count { get; }
+
+    /// <summary>What only long pieces need, made when the first one comes.</summary>
+    public Lazy<SuffixIndex> LongPieces { get; }
+
+    /// <summary>Reads a vocabulary that SharpToken carries as a resource.</summary>
+    /// <param name="encoding">The encoding's name, such as <c>o200k_base</c>.</param>
+    /// <param name="sha256">The hash that OpenAI publishes for the file, in hexadecimal; the file has LF line ends.</param>
+    /// <exception cref="InvalidDataException">The resource is missing or is not the file that OpenAI publishes.</exception>
+    public static Vocabulary Load(string encoding, string sha256)
+    {
+        using var resource = typeof(GptEncoding).Assembly.GetManifestResourceStream($"SharpToken.data.{encoding}.tiktoken")
+            ?? throw new InvalidDataException($"SharpToken carries no vocabulary {encoding}.");
+        var file = new byte[resource.Length];
+        resource.ReadExactly(file);
+        var lines = WithoutCarriageReturns(file);
+        if (!Convert.ToHexStringLower(SHA256.HashData(lines)).Equals(sha256, StringComparison.Ordinal))
+            throw new InvalidDataException($"The vocabulary {encoding} is not the one that OpenAI publishes.");
+
+        return new Vocabulary(lines);
+    }
+
+    /// <summary>The bytes of a token.</summary>
+    public ReadOnlySpan<byte> Bytes(int rank) => _blob.AsSpan(_offsets[rank]..(_offsets[rank + 1]));
+
+    public int Length(int rank) => _offsets[rank + 1] - _offsets[rank];
+
+    /// <summary>The rank of a byte sequence, or <see cref="None"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Rank(ReadOnlySpan<byte> bytes) =>
+        bytes.Length == 2 ? _pairs[MemoryMarshal.Read<ushort>(bytes)] : Find(bytes);
+
+    private int Find(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > MaxTokenLength)
+            return None;
+
+        var hash = Hash(bytes);
+        var mask = (uint)_slots.Length - 1;
+        for (var slot = (uint)hash & mask; ; slot = (slot + 1) & mask)
+        {
+            var entry = _slots[slot];
+            if (entry == 0)
+                return None;
+            if ((uint)(entry >> 32) == (uint)(hash >> 32))
+            {
+                var rank = (int)(uint)entry - 1;
+                if (bytes.SequenceEqual(Bytes(rank)))
+                    return rank;
+            }
+        }
+    }
+
+    private void Insert(ReadOnlySpan<byte> bytes, int rank)
+    {
+        if (bytes.Length == 2)
+        {
+            _pairs[MemoryMarshal.Read<ushort>(bytes)] = rank;
+            return;
+        }
+
+        var hash = Hash(bytes);
+        var mask = (uint)_slots.Length - 1;
+        var slot = (uint)hash & mask;
+        while (_slots[slot] != 0)
+            slot = (slot + 1) & mask;
+        _slots[slot] = (hash & 0xFFFF_FFFF_0000_0000) | (uint)(rank + 1);
+    }
+
+    // Eight bytes a step. The table is fixed, so nobody can grow its chains, and a token's bytes are compared anyway.
+    private static ulong Hash(ReadOnlySpan<byte> bytes)
+    {
+        const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
+        var hash = (ulong)bytes.Length * Multiplier;
+        while (bytes.Length >= 8)
+        {
+            hash = Mix(hash ^ MemoryMarshal.Read<ulong>(bytes));
+            bytes = bytes[8..];
+        }
+
+        ulong tail = 0;
+        if (bytes.Length >= 4)
+            tail = ((ulong)MemoryMarshal.Read<uint>(bytes) << 32) | MemoryMarshal.Read<uint>(bytes[^4..]);
+        else if (bytes.Length > 0)
+            tail = ((uint)bytes[0] << 16) | ((uint)bytes[bytes.Length >> 1] << 8) | bytes[^1];
+        return Mix(hash ^ tail);
+
+        static ulong Mix(ulong value)
+        {
+            value *= Multiplier;
+            return value ^ (value >> 29);
+        }
+    }
+
+    private static Span<byte> WithoutCarriageReturns(byte[] file)
+    {
+        var length = 0;
+        for (var rest = file.AsSpan(); !rest.IsEmpty;)
+        {
+            var end = rest.IndexOf((byte)'\r');
+            var line = end < 0 ? rest : rest[..end];
+            line.CopyTo(file.AsSpan(length));
+            length += line.Length;
+            rest = rest[(end < 0 ? rest.Length : end + 1)..];
+        }
+
+        return file.AsSpan(0, length);
+    }
+}
