@@ -1,5 +1,6 @@
 using LlmGateway.Hosting;
 using LlmGateway.Llm.Generations;
+using LlmGateway.Llm.Generations.Redis;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Providers.Offline;
 using LlmGateway.Llm.Providers.OpenAI;
@@ -18,6 +19,7 @@ internal static class LlmServices
         services.AddSingleton<IValidateOptions<LlmOptions>, KeyRequired>();
         services.AddOptions<CacheOptions>().Bind(configuration.GetSection("Cache"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Cache");
         services.AddSingleton<AnswerStore>();
+        services.AddRedis(configuration);
         services.AddSingleton(provider => new ModelTable(provider.GetRequiredService<LlmOptions>().Models.Select(model => model.Value with { Name = model.Key })));
         services.AddSingleton<ProviderChoice>();
         services.AddSingleton<OpenAILlmClient>(provider => new OpenAILlmClient(
@@ -26,6 +28,18 @@ internal static class LlmServices
             provider.GetRequiredService<LlmOptions>().Offline, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(Pipeline);
         return services;
+    }
+
+    private static void AddRedis(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddOptions<RedisOptions>().Bind(configuration.GetSection("Redis"), binder => binder.ErrorOnUnknownConfiguration = true)
+            .Configure(options => options.Url = new[] { configuration["REDIS_URL"], configuration.GetConnectionString("Redis"), options.Url }
+                .FirstOrDefault(url => !string.IsNullOrWhiteSpace(url)))
+            .Checked("Redis");
+        services.AddSingleton<RedisConnection>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
+        services.AddSingleton<RedisAnswers>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisAnswers>());
     }
 
     // Metering outermost, for it counts what the caller got; generations outside of retries, for ten callers share one retry loop, and

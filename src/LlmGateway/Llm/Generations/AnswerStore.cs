@@ -1,14 +1,32 @@
+using LlmGateway.Llm.Generations.Redis;
+
 namespace LlmGateway.Llm.Generations;
 
-/// <summary>Where whole answers are kept: in this process.</summary>
-internal sealed class AnswerStore(CacheOptions options)
+/// <summary>Where whole answers are kept: in this process first, and in Redis, where there is one, for all of them.</summary>
+internal sealed class AnswerStore(CacheOptions options, RedisAnswers redis, TimeProvider timeProvider)
 {
     private readonly MemoryCache _memory = new(options.MemoryBytes);
 
     public CacheEntry? GetFromMemory(GenerationKey key) => _memory.Get(key);
 
     /// <returns>The entry, past its time or not; null where there is none, or none that can be read.</returns>
-    public ValueTask<CacheEntry?> GetAsync(GenerationKey key, CancellationToken cancellationToken) => new(_memory.Get(key));
+    public ValueTask<CacheEntry?> GetAsync(GenerationKey key, CancellationToken cancellationToken)
+    {
+        var known = _memory.Get(key);
+        return !redis.IsConfigured || known?.IsFresh(timeProvider.GetUtcNow()) == true ? new(known) : GetFromRedisAsync(key, known, cancellationToken);
+    }
 
-    public void Set(GenerationKey key, CacheEntry entry) => _memory.Set(key, entry);
+    public void Set(GenerationKey key, CacheEntry entry)
+    {
+        _memory.Set(key, entry);
+        redis.Set(key, entry);
+    }
+
+    private async ValueTask<CacheEntry?> GetFromRedisAsync(GenerationKey key, CacheEntry? known, CancellationToken cancellationToken)
+    {
+        var found = await redis.GetAsync(key, cancellationToken);
+        if (found is null || found.StoredAt <= known?.StoredAt) return known;
+        _memory.Set(key, found);
+        return found;
+    }
 }

@@ -1,0 +1,85 @@
+using StackExchange.Redis;
+
+namespace LlmGateway.Llm.Generations.Redis;
+
+/// <summary>
+/// The connection to Redis, made in the background and tuned to fail fast: a request never waits for it, and one that asks it waits a few
+/// milliseconds at the most.
+/// </summary>
+internal sealed partial class RedisConnection(RedisOptions options, TimeProvider timeProvider, ILogger<RedisConnection> logger) : BackgroundService, IAsyncDisposable
+{
+    private readonly RedisBreaker _breaker = new(options, timeProvider);
+    private ConnectionMultiplexer? _multiplexer;
+
+    public bool IsConfigured { get; } = !string.IsNullOrWhiteSpace(options.Url);
+
+    public bool IsConnected => _multiplexer is { IsConnected: true };
+
+    /// <param name="ask">Asks Redis.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Whether Redis answered, and what; it did not if it is not there, too slow, or wrong.</returns>
+    public async ValueTask<(bool Answered, T? Value)> TryAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        if (_multiplexer is not { IsConnected: true } multiplexer || !_breaker.TryEnter()) return default;
+        Task<T>? asked = null;
+        try
+        {
+            asked = ask(multiplexer.GetDatabase());
+            var value = await asked.WaitAsync(options.ReadTimeout, timeProvider, cancellationToken);
+            _breaker.Succeeded();
+            return (true, value);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            Abandon(asked);
+            if (_breaker.Failed()) Paused(exception.GetType().Name, options.BreakerPause);
+            return default;
+        }
+        catch (OperationCanceledException)
+        {
+            Abandon(asked);
+            _breaker.Left();
+            throw;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!IsConfigured) return;
+        var configuration = RedisAddress.TryParse(options.Url!)!;
+        configuration.AbortOnConnectFail = false;
+        configuration.ConnectTimeout = 1000;
+        configuration.ConnectRetry = 1;
+        configuration.SyncTimeout = configuration.AsyncTimeout = 100;
+        // Asynchronous timeouts are looked at on the heartbeat only.
+        configuration.HeartbeatInterval = TimeSpan.FromMilliseconds(100);
+        configuration.BacklogPolicy = BacklogPolicy.FailFast;
+        configuration.ReconnectRetryPolicy = new LinearRetry(500);
+        configuration.KeepAlive = 1;
+        configuration.ClientName = "llm-gateway";
+        await Task.Yield();
+        _multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration);
+        _multiplexer.ConnectionFailed += (_, failure) => Lost(failure.FailureType.ToString());
+        _multiplexer.ConnectionRestored += (_, _) => Restored();
+        if (!_multiplexer.IsConnected) Lost("UnableToConnect");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_multiplexer is not null) await _multiplexer.DisposeAsync();
+        Dispose();
+    }
+
+    /// <summary>Nobody waits for it any more; should it fail yet, that is known already.</summary>
+    private static void Abandon(Task? asked) =>
+        asked?.ContinueWith(static done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    [LoggerMessage(EventId = 30, EventName = "RedisLost", Level = LogLevel.Warning, Message = "Redis is not there ({FailureType}): answers are kept in this process alone")]
+    private partial void Lost(string failureType);
+
+    [LoggerMessage(EventId = 31, EventName = "RedisRestored", Level = LogLevel.Information, Message = "Redis is back")]
+    private partial void Restored();
+
+    [LoggerMessage(EventId = 32, EventName = "RedisPaused", Level = LogLevel.Warning, Message = "Redis fails ({Failure}) and is left alone for {Pause}")]
+    private partial void Paused(string failure, TimeSpan pause);
+}
