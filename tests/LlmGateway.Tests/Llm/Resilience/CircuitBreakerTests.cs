@@ -109,10 +109,10 @@ public sealed class CircuitBreakerTests
         Assert.True(SpinWait.SpinUntil(() => _harness.Calls.Count == 21, TimeSpan.FromSeconds(10)));
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => probe);
+        _harness.Script = (_, _) => Task.CompletedTask;
         Assert.Equal(0, (await Fail()).Attempts);
 
         _harness.Pass(TimeSpan.FromSeconds(5));
-        _harness.Script = (_, _) => Task.CompletedTask;
         Assert.Equal(1, (await _harness.Client.CompleteAsync(Request, CancellationToken.None)).Origin.Attempts);
     }
 

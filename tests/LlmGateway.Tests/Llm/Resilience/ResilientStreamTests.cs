@@ -117,7 +117,7 @@ public sealed class ResilientStreamTests
         var reading = Start(() => Read(caller.Token, seen));
         Assert.Single(seen);
         await caller.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.True(_probe.Token.IsCancellationRequested);
         Assert.Equal(1, _probe.Disposed);
     }
@@ -129,7 +129,7 @@ public sealed class ResilientStreamTests
         _harness.StreamScript = (_, token) => _probe.Watch(Silent(token), token);
         var reading = Start(() => Read(caller.Token));
         await caller.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.Single(_harness.Calls);
         Assert.Equal(1, _probe.Disposed);
         Assert.Equal(0, _harness.Time.Timers);
