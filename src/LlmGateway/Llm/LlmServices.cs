@@ -38,6 +38,7 @@ internal static class LlmServices
             .Checked("Redis");
         services.AddSingleton<RedisConnection>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
+        services.AddSingleton<SharedCalls>();
         services.AddSingleton<RedisAnswers>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisAnswers>());
     }
@@ -48,7 +49,8 @@ internal static class LlmServices
         new LlmClientBuilder(Routing(services))
             .Use(inner => new MeteringLlmClient(inner, services.GetRequiredService<ModelTable>()))
             .Use(inner => new GeneratingLlmClient(
-                inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<CacheOptions>(), services.GetRequiredService<TimeProvider>(),
+                inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<SharedCalls>(), services.GetRequiredService<CacheOptions>(),
+                services.GetRequiredService<TimeProvider>(),
                 services.GetRequiredService<ILogger<GeneratingLlmClient>>()))
             .Use(inner => new ToolCheckLlmClient(inner, services.GetRequiredService<ILogger<ToolCheckLlmClient>>()))
             .Build();

@@ -16,10 +16,13 @@ internal sealed class AnswerStore(CacheOptions options, RedisAnswers redis, Time
         return !redis.IsConfigured || known?.IsFresh(timeProvider.GetUtcNow()) == true ? new(known) : GetFromRedisAsync(key, known, cancellationToken);
     }
 
-    public void Set(GenerationKey key, CacheEntry entry)
+    /// <param name="key">The question.</param>
+    /// <param name="entry">The answer.</param>
+    /// <param name="alreadyShared">Whether another gateway has stored it for all.</param>
+    public void Set(GenerationKey key, CacheEntry entry, bool alreadyShared)
     {
         _memory.Set(key, entry);
-        redis.Set(key, entry);
+        if (!alreadyShared) redis.Set(key, entry);
     }
 
     private async ValueTask<CacheEntry?> GetFromRedisAsync(GenerationKey key, CacheEntry? known, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using LlmGateway.Llm.Generations.Redis;
 
 namespace LlmGateway.Llm.Generations;
 
@@ -8,9 +9,11 @@ namespace LlmGateway.Llm.Generations;
 /// or of a new one.
 /// </summary>
 internal sealed partial class GeneratingLlmClient(
-    ILlmClient inner, AnswerStore store, CacheOptions options, TimeProvider timeProvider, ILogger<GeneratingLlmClient> logger)
+    ILlmClient inner, AnswerStore store, SharedCalls shared, CacheOptions options, TimeProvider timeProvider, ILogger<GeneratingLlmClient> logger)
     : DelegatingLlmClient(inner), IAsyncDisposable
 {
+    private const int MaxRounds = 5;
+
     private readonly ConcurrentDictionary<GenerationKey, Generation> _live = new();
     private readonly ConcurrentDictionary<Generation, Task> _running = new();
 
@@ -114,67 +117,117 @@ internal sealed partial class GeneratingLlmClient(
 
     private async Task RunAsync(GenerationKey key, Generation generation, LlmRequest request)
     {
-        var times = options.For(request.Task);
-        CacheEntry? stale = null;
         try
         {
-            if (request.Fresh || times.IsOff)
-            {
-                generation.Source = new CacheResult(CacheStatus.Bypass);
-            }
-            else if (await store.GetAsync(key, generation.Aborted) is { } entry)
-            {
-                var now = timeProvider.GetUtcNow();
-                if (entry.IsFresh(now))
-                {
-                    generation.Source = entry.Result(CacheStatus.Hit, now);
-                    Forget();
-                    generation.Complete(entry.Response);
-                    return;
-                }
-                if (entry.IsUsable(now)) stale = entry;
-            }
-            var response = await CallAsync(generation, request);
-            if (!times.IsOff && IsWhole(response.FinishReason))
-            {
-                response = response with { Rendering = new Rendering() };
-                store.Set(key, new CacheEntry(response, timeProvider.GetUtcNow(), times.TimeToLive, times.StaleIfError));
-                generation.Source = generation.Source with { Stored = true };
-            }
-            Forget();
-            generation.Complete(response);
-        }
-        catch (LlmException) when (stale is not null && generation.IsEmpty)
-        {
-            generation.Source = stale.Result(CacheStatus.Stale, timeProvider.GetUtcNow());
-            Forget();
-            generation.Complete(stale.Response);
+            await AnswerAsync(key, generation, request);
         }
         catch (LlmException failure)
         {
-            Forget();
+            End(key, generation);
             generation.Fail(failure);
         }
         catch (OperationCanceledException) when (generation.Aborted.IsCancellationRequested)
         {
-            Forget();
+            End(key, generation);
             generation.Fail(new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted, for nobody was reading any more."));
         }
         catch (Exception exception)
         {
             // Whatever it is, readers must not wait for ever.
             Unexpected(exception.GetType().FullName, exception.StackTrace, request.RequestId);
-            Forget();
+            End(key, generation);
             generation.Fail(new LlmException(LlmErrorKind.InternalError, "The gateway failed. Its log has this request's id."));
         }
         finally
         {
             _running.TryRemove(generation, out _);
         }
-
-        // Before the end is told: whoever comes after it finds what is stored, or starts anew.
-        void Forget() => _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, generation));
     }
+
+    private async Task AnswerAsync(GenerationKey key, Generation generation, LlmRequest request)
+    {
+        if (request.Fresh || options.For(request.Task).IsOff)
+        {
+            generation.Source = new CacheResult(CacheStatus.Bypass);
+            Keep(key, generation, request, await CallAsync(generation, request));
+            return;
+        }
+        var stored = await store.GetAsync(key, generation.Aborted);
+        var now = timeProvider.GetUtcNow();
+        if (stored?.IsFresh(now) == true)
+        {
+            Answer(key, generation, stored, CacheStatus.Hit);
+            return;
+        }
+        try
+        {
+            await AskAsync(key, generation, request);
+        }
+        catch (LlmException) when (stored?.IsUsable(now) == true && generation.IsEmpty)
+        {
+            Answer(key, generation, stored, CacheStatus.Stale);
+        }
+    }
+
+    /// <summary>Makes the call, or reads the one that another gateway makes, and makes it after all if that one dies before its first word.</summary>
+    private async Task AskAsync(GenerationKey key, Generation generation, LlmRequest request)
+    {
+        for (var round = 1; ; round++)
+        {
+            // Leases that come and go faster than they can be read are no reason to wait for ever.
+            await using var owned = round > MaxRounds ? OwnedCall.Alone : await shared.TryOwnAsync(key, generation, generation.Aborted);
+            if (owned is not null)
+            {
+                await AskUpstreamAsync(key, generation, request, owned);
+                return;
+            }
+            if (await shared.FollowAsync(key, generation, generation.Aborted) is not { } response) continue;
+            generation.Source = new CacheResult(CacheStatus.Coalesced);
+            Keep(key, generation, request, response, alreadyShared: true);
+            return;
+        }
+    }
+
+    private async Task AskUpstreamAsync(GenerationKey key, Generation generation, LlmRequest request, OwnedCall owned)
+    {
+        try
+        {
+            var response = await CallAsync(generation, request);
+            owned.Completed(response, Keep(key, generation, request, response, owned.IsShared));
+        }
+        catch (LlmException failure)
+        {
+            owned.Failed(failure);
+            throw;
+        }
+    }
+
+    private void Answer(GenerationKey key, Generation generation, CacheEntry entry, CacheStatus status)
+    {
+        generation.Source = entry.Result(status, timeProvider.GetUtcNow());
+        End(key, generation);
+        generation.Complete(entry.Response);
+    }
+
+    /// <returns>The answer as it has been stored; null if it is not one to be stored.</returns>
+    private CacheEntry? Keep(GenerationKey key, Generation generation, LlmRequest request, LlmResponse response, bool alreadyShared = false)
+    {
+        var times = options.For(request.Task);
+        CacheEntry? entry = null;
+        if (!times.IsOff && IsWhole(response.FinishReason))
+        {
+            response = response with { Rendering = new Rendering() };
+            entry = new CacheEntry(response, timeProvider.GetUtcNow(), times.TimeToLive, times.StaleIfError);
+            store.Set(key, entry, alreadyShared);
+            generation.Source = generation.Source with { Stored = true };
+        }
+        End(key, generation);
+        generation.Complete(response);
+        return entry;
+    }
+
+    /// <summary>Before the end is told: whoever comes after it finds what is stored, or starts anew.</summary>
+    private void End(GenerationKey key, Generation generation) => _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, generation));
 
     /// <summary>A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.</summary>
     private Task<LlmResponse> CallAsync(Generation generation, LlmRequest request) =>

@@ -17,6 +17,7 @@ internal sealed class Generation
     private List<GenerationReader> _woken = [];
     private int _readers;
     private bool _closed;
+    private bool _held;
 
     /// <summary>Cancelled when nobody reads any more.</summary>
     public CancellationToken Aborted => _aborted.Token;
@@ -102,6 +103,32 @@ internal sealed class Generation
         Publish();
     }
 
+    /// <summary>The call goes on without readers until <see cref="AbortIfAbandoned"/>: there may be some that are not known here.</summary>
+    public void HoldWhenAbandoned()
+    {
+        lock (_lock) _held = true;
+    }
+
+    public bool IsAbandoned
+    {
+        get
+        {
+            lock (_lock) return _readers == 0 && !HasEnded;
+        }
+    }
+
+    /// <summary>Ends the call, if nobody reads.</summary>
+    public void AbortIfAbandoned()
+    {
+        lock (_lock)
+        {
+            if (_readers > 0) return;
+            _closed = true;
+            if (HasEnded) return;
+        }
+        _aborted.Cancel();
+    }
+
     /// <summary>Ends the call, whoever reads.</summary>
     public void Abort()
     {
@@ -133,10 +160,8 @@ internal sealed class Generation
     {
         lock (_lock)
         {
-            if (--_readers > 0) return;
-            _closed = true;
-            if (HasEnded) return;
+            if (--_readers > 0 || _held) return;
         }
-        _aborted.Cancel();
+        AbortIfAbandoned();
     }
 }

@@ -67,4 +67,13 @@ internal sealed partial class RedisAnswers(RedisConnection connection, RedisOpti
 internal static class RedisKeys
 {
     public static RedisKey Answer(RedisOptions options, GenerationKey key) => options.KeyPrefix + "openai:" + key.ToString();
+
+    /// <summary>Who makes the call.</summary>
+    public static RedisKey Lease(RedisOptions options, GenerationKey key) => Answer(options, key).Append(":lease");
+
+    /// <summary>What has been said so far.</summary>
+    public static RedisKey Log(RedisOptions options, GenerationKey key, string owner) => Answer(options, key).Append(":log:" + owner);
+
+    /// <summary>There as long as another gateway reads.</summary>
+    public static RedisKey Followed(RedisOptions options, GenerationKey key, string owner) => Answer(options, key).Append(":followed:" + owner);
 }

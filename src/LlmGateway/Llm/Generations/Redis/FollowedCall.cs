@@ -1,0 +1,69 @@
+using StackExchange.Redis;
+
+namespace LlmGateway.Llm.Generations.Redis;
+
+/// <summary>A follower's side of a shared call: reads the owner's log, says that somebody does, and notices when the owner has died.</summary>
+internal sealed class FollowedCall(
+    GenerationKey key, string owner, Generation generation, RedisConnection connection, RedisOptions options, TimeProvider timeProvider)
+{
+    private const int MaxEntriesAtOnce = 1000;
+
+    // The owner looks every few tens of milliseconds; this much longer survives a lost round.
+    private static readonly TimeSpan Presence = TimeSpan.FromSeconds(1);
+
+    private RedisValue _position = "0-0";
+    private long _heardAt = timeProvider.GetTimestamp();
+    private long? _presentAt;
+
+    public async Task<LlmResponse?> ReadAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(options.ShareInterval, timeProvider);
+        while (true)
+        {
+            await SayPresentAsync(cancellationToken);
+            var alive = await IsAliveAsync(cancellationToken);
+            // After the lease: an owner tells its end before it gives the lease back.
+            if (await ReadEntriesAsync(cancellationToken) is { } end)
+                return end.Response ?? throw (end.Failure?.ToException() ?? Died());
+            if (!alive)
+            {
+                if (generation.IsEmpty) return null;
+                throw Died();
+            }
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    private async Task<SharedEnd?> ReadEntriesAsync(CancellationToken cancellationToken)
+    {
+        var (_, entries) = await connection.TryAsync(
+            database => database.StreamReadAsync(RedisKeys.Log(options, key, owner), _position, MaxEntriesAtOnce), cancellationToken);
+        foreach (var entry in entries ?? [])
+        {
+            _position = entry.Id;
+            foreach (var update in SharedForm.ReadUpdates(entry) ?? [])
+                generation.Append(update);
+            if (SharedForm.ReadEnd(entry) is { } end) return end;
+        }
+        generation.Publish();
+        return null;
+    }
+
+    private async Task SayPresentAsync(CancellationToken cancellationToken)
+    {
+        if (_presentAt is { } at && timeProvider.GetElapsedTime(at) < Presence / 4) return;
+        _presentAt = timeProvider.GetTimestamp();
+        await connection.TryAsync(database => database.StringSetAsync(RedisKeys.Followed(options, key, owner), "1", Presence), cancellationToken);
+    }
+
+    /// <returns>False once the lease is another's or nobody's, or nothing has been heard of Redis for as long as a lease lasts.</returns>
+    private async Task<bool> IsAliveAsync(CancellationToken cancellationToken)
+    {
+        var (answered, holder) = await connection.TryAsync(database => database.StringGetAsync(RedisKeys.Lease(options, key)), cancellationToken);
+        if (!answered) return timeProvider.GetElapsedTime(_heardAt) < options.Lease;
+        _heardAt = timeProvider.GetTimestamp();
+        return holder == owner;
+    }
+
+    private static LlmException Died() => new(LlmErrorKind.UpstreamUnavailable, "The gateway that was giving this answer has gone. Try again.");
+}

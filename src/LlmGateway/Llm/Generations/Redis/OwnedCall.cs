@@ -1,0 +1,120 @@
+using StackExchange.Redis;
+
+namespace LlmGateway.Llm.Generations.Redis;
+
+/// <summary>The owner's side of a shared call: keeps the lease, tells the log, and does not end while others read.</summary>
+internal sealed class OwnedCall : IAsyncDisposable
+{
+    /// <summary>A call that nobody else knows of.</summary>
+    public static readonly OwnedCall Alone = new();
+
+    // A stream longer than any answer; the bound is for what should not happen.
+    private const int MaxEntries = 10_000;
+    private static readonly TimeSpan Readable = TimeSpan.FromSeconds(30);
+
+    private readonly GenerationKey _key;
+    private readonly string _owner = "";
+    private readonly Generation? _generation;
+    private readonly RedisConnection? _connection;
+    private readonly RedisAnswers? _answers;
+    private readonly RedisOptions? _options;
+    private readonly TimeProvider? _timeProvider;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Task _telling = Task.CompletedTask;
+    private int _told;
+    private SharedEnd? _end;
+    private CacheEntry? _entry;
+
+    public OwnedCall(
+        GenerationKey key, string owner, Generation generation, RedisConnection connection, RedisAnswers answers, RedisOptions options, TimeProvider timeProvider)
+    {
+        (_key, _owner, _generation, _connection, _answers, _options, _timeProvider) = (key, owner, generation, connection, answers, options, timeProvider);
+        generation.HoldWhenAbandoned();
+        _telling = TellAsync();
+    }
+
+    private OwnedCall()
+    {
+    }
+
+    /// <summary>Whether the end is told to others, and stored for them, by this call.</summary>
+    public bool IsShared => _connection is not null;
+
+    /// <summary>To be told when the call is disposed of.</summary>
+    /// <param name="response">The whole answer.</param>
+    /// <param name="entry">The answer as it is stored; null if it is not.</param>
+    public void Completed(LlmResponse response, CacheEntry? entry) => (_end, _entry) = (new SharedEnd(response, null), entry);
+
+    /// <inheritdoc cref="Completed"/>
+    public void Failed(LlmException failure) => _end = new SharedEnd(null, SharedFailure.Of(failure));
+
+    /// <summary>Tells the end and gives the lease back, in this order: whoever comes finds the one or the other.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is null) return;
+        await _ended.CancelAsync();
+        await _telling;
+        if (_entry is not null) await _answers!.SetAsync(_key, _entry, CancellationToken.None);
+        if (_end is not null) await AddAsync(SharedForm.End, SharedForm.Write(_end));
+        await _connection.TryAsync(database => database.ScriptEvaluateAsync(
+            "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0", [Lease], [_owner]), CancellationToken.None);
+        _ended.Dispose();
+    }
+
+    private RedisKey Lease => RedisKeys.Lease(_options!, _key);
+
+    private RedisKey Log => RedisKeys.Log(_options!, _key, _owner);
+
+    private async Task TellAsync()
+    {
+        using var timer = new PeriodicTimer(_options!.ShareInterval, _timeProvider!);
+        var renewedAt = _timeProvider!.GetTimestamp();
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_ended.Token))
+            {
+                await TellUpdatesAsync();
+                if (_timeProvider.GetElapsedTime(renewedAt) >= _options.Lease / 3)
+                {
+                    renewedAt = _timeProvider.GetTimestamp();
+                    await RenewAsync();
+                }
+                // Its last reader here has gone; others may read elsewhere.
+                if (_generation!.IsAbandoned && !await IsFollowedAsync()) _generation.AbortIfAbandoned();
+            }
+        }
+        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
+        {
+            // The call has come to its end.
+        }
+    }
+
+    private async Task TellUpdatesAsync()
+    {
+        var updates = new List<LlmUpdate>();
+        while (_generation!.TryRead(_told + updates.Count, out var update))
+            updates.Add(update!);
+        if (updates.Count == 0) return;
+        if (await AddAsync(SharedForm.Updates, SharedForm.Write(updates))) _told += updates.Count;
+    }
+
+    private async Task<bool> AddAsync(string field, byte[] value)
+    {
+        var (answered, _) = await _connection!.TryAsync(
+            database => database.StreamAddAsync(Log, field, value, maxLength: MaxEntries, useApproximateMaxLength: true), CancellationToken.None);
+        if (answered) await _connection.TryAsync(database => database.KeyExpireAsync(Log, Readable), CancellationToken.None);
+        return answered;
+    }
+
+    private async Task RenewAsync() => await _connection!.TryAsync(
+        database => database.ScriptEvaluateAsync(
+            "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0",
+            [Lease], [_owner, (long)_options!.Lease.TotalMilliseconds]),
+        CancellationToken.None);
+
+    private async Task<bool> IsFollowedAsync()
+    {
+        var (_, followed) = await _connection!.TryAsync(database => database.KeyExistsAsync(RedisKeys.Followed(_options!, _key, _owner)), CancellationToken.None);
+        return followed;
+    }
+}
