@@ -15,6 +15,9 @@ namespace LlmGateway.Endpoints;
 /// </summary>
 internal sealed class SseResponse : IAsyncDisposable
 {
+    /// <summary>More than this is sent although more is there already, or an upstream that is always ahead would be held in memory whole.</summary>
+    private const int MaxUnflushed = 16 * 1024;
+
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly HttpContext _context;
@@ -78,12 +81,13 @@ internal sealed class SseResponse : IAsyncDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<T> WaitAsync<T>(ValueTask<T> next)
     {
-        if (next.IsCompleted) return await next;
+        if (next.IsCompleted && _output.UnflushedBytes < MaxUnflushed) return await next;
         if (!await FlushAsync())
         {
             // What is awaited ends by the same token as the connection; it must have ended before its owner may dispose of it.
             await next;
-            throw new OperationCanceledException(_context.RequestAborted);
+            // The token follows the connection by a moment, and until then this would look like another kind of end.
+            await Task.Delay(Timeout.InfiniteTimeSpan, _context.RequestAborted);
         }
         _gate.Release();
         try
@@ -110,7 +114,6 @@ internal sealed class SseResponse : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _closed.CancelAsync();
-        _gate.Release();
         await _pings;
         await _json.DisposeAsync();
         _closed.Dispose();
@@ -141,14 +144,20 @@ internal sealed class SseResponse : IAsyncDisposable
 
     private async Task PingAsync()
     {
-        using var timer = new PeriodicTimer(_options.PingInterval / 2, _timeProvider);
         try
         {
-            while (await timer.WaitForNextTickAsync(_closed.Token))
+            while (true)
             {
-                if (_timeProvider.GetElapsedTime(_lastFlush) < _options.PingInterval || !await _gate.WaitAsync(0, _closed.Token)) continue;
+                var left = _options.PingInterval - _timeProvider.GetElapsedTime(_lastFlush);
+                if (left > TimeSpan.Zero)
+                {
+                    await Task.Delay(left, _timeProvider, _closed.Token);
+                    continue;
+                }
+                await _gate.WaitAsync(_closed.Token);
                 try
                 {
+                    if (_timeProvider.GetElapsedTime(_lastFlush) < _options.PingInterval) continue;
                     _output.Write(": ping\n\n"u8);
                     _unflushed = true;
                     await FlushAsync();
