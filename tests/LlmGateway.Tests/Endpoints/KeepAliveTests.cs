@@ -120,15 +120,35 @@ public class KeepAliveTests
         Assert.Equal("c", EventText.Text(EventText.Json(await RestAsync(client))));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(14)]
+    public async Task CountsTheSilenceFromTheLastToken(int seconds)
+    {
+        var tokens = Channel.CreateUnbounded<LlmUpdate>();
+        await using var gateway = await StartAsync(tokens.Reader);
+        using var client = await RawClient.ConnectAsync(gateway.Address);
+        await client.SendAsync("/chat-stream?message=hi");
+        await tokens.Writer.WriteAsync(StreamLlmClient.Token("a"));
+        await client.ReadHeadAsync();
+        await client.ReadFrameAsync();
+        _time.Advance(TimeSpan.FromSeconds(seconds));
+        await tokens.Writer.WriteAsync(StreamLlmClient.Token("b"));
+        await client.ReadFrameAsync();
+
+        await ExpectPingsAsync(client, 2);
+        await tokens.Writer.WriteAsync(StreamLlmClient.End);
+        tokens.Writer.Complete();
+
+        Assert.Equal("", EventText.Text(EventText.Json(await RestAsync(client))));
+    }
+
     [Fact]
     public async Task PingsToNobodyWhoseTokensFlow()
     {
         var tokens = Channel.CreateUnbounded<LlmUpdate>();
-        await using var gateway = await GatewayHost.StartAsync(builder =>
-        {
-            builder.Services.AddSingleton<TimeProvider>(_time);
-            builder.Services.AddSingleton<ILlmClient>(new StreamLlmClient(tokens.Reader.ReadAllAsync));
-        });
+        await using var gateway = await StartAsync(tokens.Reader);
         using var client = await RawClient.ConnectAsync(gateway.Address);
         await client.SendAsync("/chat-stream?message=hi");
 
@@ -162,6 +182,12 @@ public class KeepAliveTests
     }
 
     private Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(builder => builder.Services.AddSingleton<TimeProvider>(_time));
+
+    private Task<GatewayHost> StartAsync(ChannelReader<LlmUpdate> tokens) => GatewayHost.StartAsync(builder =>
+    {
+        builder.Services.AddSingleton<TimeProvider>(_time);
+        builder.Services.AddSingleton<ILlmClient>(new StreamLlmClient(tokens.ReadAllAsync));
+    });
 
     /// <summary>A client whose upstream has said nothing for ten seconds.</summary>
     private async Task<RawClient> OpenLateAsync(GatewayHost gateway, FakeGate gate)
