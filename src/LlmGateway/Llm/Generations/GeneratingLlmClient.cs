@@ -27,6 +27,7 @@ internal sealed partial class GeneratingLlmClient(
         var (reader, generation, joined) = Join(key, request, cancellationToken);
         using (reader)
         {
+            reader.SkipToEnd();
             while (!generation.HasEnded)
                 await reader.WaitAsync();
             if (generation.Failure is { } failure) throw failure;
@@ -181,8 +182,12 @@ internal sealed partial class GeneratingLlmClient(
                 await AskUpstreamAsync(key, generation, request, owned);
                 return;
             }
-            if (await shared.FollowAsync(key, generation, generation.Aborted) is not { } response) continue;
             generation.Source = new CacheResult(CacheStatus.Coalesced);
+            if (await shared.FollowAsync(key, generation, generation.Aborted) is not { } response)
+            {
+                generation.Source = new CacheResult(CacheStatus.Miss);
+                continue;
+            }
             Keep(key, generation, request, response, alreadyShared: true);
             return;
         }

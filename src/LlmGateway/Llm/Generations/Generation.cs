@@ -14,7 +14,8 @@ internal sealed class Generation
     private readonly CancellationTokenSource _aborted = new();
     private readonly List<LlmUpdate> _log = [];
     private List<GenerationReader> _waiting = [];
-    private List<GenerationReader> _woken = [];
+    private List<GenerationReader> _stillWaiting = [];
+    private readonly List<GenerationReader> _woken = [];
     private int _readers;
     private bool _closed;
     private bool _held;
@@ -59,15 +60,17 @@ internal sealed class Generation
         lock (_lock) _log.Add(update);
     }
 
-    /// <summary>Wakes whoever waits.</summary>
+    /// <summary>Wakes those who wait for what is there now.</summary>
     public void Publish()
     {
         lock (_lock)
         {
-            if (_waiting.Count == 0) return;
-            (_woken, _waiting) = (_waiting, _woken);
+            foreach (var reader in _waiting)
+                (CanRead(reader) ? _woken : _stillWaiting).Add(reader);
+            _waiting.Clear();
+            (_waiting, _stillWaiting) = (_stillWaiting, _waiting);
         }
-        // Only the one writer gets here, so the list that was taken is its own.
+        // Only the one writer gets here, so the list of the woken is its own.
         foreach (var reader in _woken)
             reader.Wake();
         _woken.Clear();
@@ -145,16 +148,18 @@ internal sealed class Generation
         }
     }
 
-    /// <returns>Whether there is nothing yet to be read at <paramref name="index"/>: the reader will be woken.</returns>
-    internal bool Wait(GenerationReader reader, int index)
+    /// <returns>Whether there is nothing to be read yet: the reader will be woken.</returns>
+    internal bool Wait(GenerationReader reader)
     {
         lock (_lock)
         {
-            if (index < _log.Count || HasEnded) return false;
+            if (CanRead(reader)) return false;
             _waiting.Add(reader);
             return true;
         }
     }
+
+    private bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;
 
     internal void Leave()
     {

@@ -10,7 +10,6 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     private readonly CancellationTokenRegistration _cancellation;
     private ManualResetValueTaskSourceCore<bool> _wait;
     private int _waiting;
-    private int _next;
 
     internal GenerationReader(Generation generation, CancellationToken cancellationToken)
     {
@@ -19,12 +18,18 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
         _cancellation = cancellationToken.UnsafeRegister(static reader => ((GenerationReader)reader!).Wake(), this);
     }
 
+    /// <summary>The place in the log.</summary>
+    public int Next { get; private set; }
+
     public bool TryRead(out LlmUpdate? update)
     {
-        if (!_generation.TryRead(_next, out update)) return false;
-        _next++;
+        if (!_generation.TryRead(Next, out update)) return false;
+        Next++;
         return true;
     }
+
+    /// <summary>Passes over everything that is said: only the end is waited for.</summary>
+    public void SkipToEnd() => Next = int.MaxValue;
 
     /// <summary>Waits until there is more to read, or the end has come.</summary>
     /// <exception cref="OperationCanceledException">The reader's own token was cancelled.</exception>
@@ -32,7 +37,7 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     {
         _wait.Reset();
         Volatile.Write(ref _waiting, 1);
-        if (!_generation.Wait(this, _next) || _cancellationToken.IsCancellationRequested) Wake();
+        if (!_generation.Wait(this) || _cancellationToken.IsCancellationRequested) Wake();
         return new ValueTask(this, _wait.Version);
     }
 

@@ -36,14 +36,8 @@ internal sealed class ResilienceHarness : ILlmClient
     /// <summary>When each upstream call came, since the start.</summary>
     public List<TimeSpan> Calls { get; } = [];
 
-    public static LlmRequest Request { get; } = new()
-    {
-        Task = LlmTask.Chat,
-        Model = "m",
-        Messages = [new(LlmRole.User, "hi")],
-        MaxOutputTokens = 10,
-        RequestId = "r-1",
-    };
+    public static LlmRequest Request { get; } = new(
+        LlmTask.Chat, "m", [new(LlmRole.User, "hi")], MaxOutputTokens: 10, RequestId: "r-1");
 
     public static EmbeddingRequest Embedding { get; } = new() { Model = "e", Inputs = ["hi"], RequestId = "r-1" };
 

@@ -200,5 +200,5 @@ public class OfflineLlmClientTests
     private OfflineLlmClient Fast() => new(new() { FirstToken = TimeSpan.Zero, TokensPerSecond = 0 }, _time);
 
     private static LlmRequest Request(string message, LlmTask task = LlmTask.Chat) =>
-        new() { Task = task, Model = "gpt-4o-mini", Messages = [new(LlmRole.User, message)], MaxOutputTokens = 1_000 };
+        new(task, "gpt-4o-mini", [new(LlmRole.User, message)], MaxOutputTokens: 1_000);
 }
