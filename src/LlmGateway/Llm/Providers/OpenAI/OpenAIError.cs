@@ -27,10 +27,12 @@ internal sealed record OpenAIError(string? Type, string? Code, string? Param)
     }
 
     /// <param name="json">Stands on the property's name; on its value's end afterwards.</param>
-    public static OpenAIError Read(ref Utf8JsonReader json)
+    /// <returns>Null where the value is null: servers that say so say that all is well.</returns>
+    public static OpenAIError? Read(ref Utf8JsonReader json)
     {
         string? type = null, code = null, param = null;
         json.Read();
+        if (json.TokenType == JsonTokenType.Null) return null;
         if (json.TokenType != JsonTokenType.StartObject)
         {
             json.Skip();
