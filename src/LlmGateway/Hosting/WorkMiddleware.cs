@@ -14,7 +14,8 @@ internal sealed class WorkMiddleware(RequestDelegate next, Work work)
 
     private async Task CountedAsync(HttpContext context)
     {
-        if (work.IsDraining) context.Response.Headers.Connection = "close";
+        // At the last moment: a refusal starts its headers anew, and who is answered during the drain need not come back here either.
+        context.Response.OnStarting(CloseWhenDraining, context);
         work.Enter();
         try
         {
@@ -24,5 +25,11 @@ internal sealed class WorkMiddleware(RequestDelegate next, Work work)
         {
             work.Exit();
         }
+    }
+
+    private Task CloseWhenDraining(object context)
+    {
+        if (work.IsDraining) ((HttpContext)context).Response.Headers.Connection = "close";
+        return Task.CompletedTask;
     }
 }
