@@ -137,13 +137,11 @@ public class ChatStreamTests
         const string Text = "é日本👩‍👧e\u0301🏴󠁧󠁢󠁥󠁮󠁧󠁿\u0915\u094d\u0937\u093f";
         int[] sizes = [1, .. Enumerable.Range(120, 300)];
         await using var gateway = await GatewayHost.StartAsync();
-        gateway.Upstream.OnRequest = request => new FakeScript
+        gateway.Upstream.OnRequest = request =>
         {
-            Pieces = [Text],
-            SplitBytes = int.Parse(request.Json.GetProperty("messages")[0].GetProperty("content").GetString()!, CultureInfo.InvariantCulture),
-            SplitDelay = TimeSpan.FromMilliseconds(1),
-            Crlf = crlf,
-            Comments = crlf,
+            var size = int.Parse(request.Json.GetProperty("messages")[0].GetProperty("content").GetString()!, CultureInfo.InvariantCulture);
+            var delay = TimeSpan.FromMilliseconds(size == 1 ? 0 : 1);
+            return new FakeScript { Pieces = [Text], SplitBytes = size, SplitDelay = delay, Crlf = crlf, Comments = crlf };
         };
 
         var streams = await Task.WhenAll(sizes.Select(size => gateway.Client.GetStringAsync($"/chat-stream?message={size}")));

@@ -47,6 +47,7 @@ public class SlowReaderTests
 
         await time.TimersAsync(writeTimeout);
         time.Advance(writeTimeout - TimeSpan.FromSeconds(1));
+        client.ReceiveBuffer = 1024 * 1024;
 
         var events = EventText.Json(await client.ReadToEndAsync());
         Assert.Equal(40, events.Count);

@@ -70,6 +70,7 @@ public class ShutdownTests
         await idle.ReadHeadAsync();
         Assert.Equal(503, idle.Status);
         Assert.NotEmpty(idle["retry-after"]);
+        Assert.Equal("close", idle["connection"]);
         Assert.Equal("upstream_unavailable", JsonDocument.Parse(await idle.ReadToEndAsync()).RootElement.GetProperty("code").GetString());
 
         gate.Open();

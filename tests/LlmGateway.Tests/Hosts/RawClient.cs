@@ -28,6 +28,12 @@ internal sealed class RawClient : IDisposable
 
     public string this[string header] => Headers.GetValueOrDefault(header, "");
 
+    /// <summary>Bytes that the system may hold for this client.</summary>
+    public int ReceiveBuffer
+    {
+        set => _socket.ReceiveBufferSize = value;
+    }
+
     /// <param name="address">The gateway.</param>
     /// <param name="receiveBuffer">Bytes that the system may hold for this client; its own choice without it.</param>
     public static async Task<RawClient> ConnectAsync(Uri address, int? receiveBuffer = null)
