@@ -23,6 +23,8 @@ internal static class GatewayLog
                 // The framework's own events are one for every step of every request, and hold addresses, queries included: prompts.
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
+                // Where it may log anything at all, it puts each request's path into every event of the request.
+                .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", options.Level)
                 // Off altogether, or each event would carry the request's path.
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
@@ -30,7 +32,9 @@ internal static class GatewayLog
                 .WriteTo.Sink(
                     new StandardOutputSink(Formatter(options, services.GetRequiredService<IHostEnvironment>())),
                     new BatchingOptions { BatchSizeLimit = 1000, BufferingTimeLimit = options.FlushInterval, QueueLimit = options.QueueLimit, EagerlyEmitFirstEvent = true });
-        });
+        },
+        // The static logger would belong to whichever gateway of a process was built last, and take the others' events.
+        preserveStaticLogger: true);
     }
 
     private static ITextFormatter Formatter(LogOptions options, IHostEnvironment environment) => options.Format switch
