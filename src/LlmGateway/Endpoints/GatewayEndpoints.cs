@@ -11,7 +11,7 @@ internal static class GatewayEndpoints
         work.MapChat();
         work.MapClassify();
         app.MapHealth();
-        app.MapOpenApi();
+        app.MapOpenApi("/openapi/v1.json");
     }
 
     /// <summary>Tells the OpenAPI document how failures look.</summary>
