@@ -39,9 +39,13 @@ internal static class GatewayServices
 
     private static void AddGatewayServer(this WebApplicationBuilder builder)
     {
-        builder.WebHost.ConfigureKestrel((_, kestrel) => kestrel.AddServerHeader = false);
-        builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>().Configure<HttpOptions>((kestrel, http) =>
-            kestrel.Limits.MaxRequestBodySize = http.MaxBodyBytes);
+        builder.WebHost.ConfigureKestrel((_, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+            // Whoever reads a body bounds it. The server's own limit counts the framing of chunks too, and resets the connection of a
+            // caller who is still sending, and so never sees the 413; without it the rest is read and dropped for a few seconds.
+            kestrel.Limits.MaxRequestBodySize = null;
+        });
         var configuration = builder.Configuration;
         if (string.IsNullOrEmpty(configuration["urls"]) && string.IsNullOrEmpty(configuration["http_ports"]) && string.IsNullOrEmpty(configuration["https_ports"])
             && !configuration.GetSection("Kestrel:Endpoints").Exists())
