@@ -50,6 +50,11 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         {
             throw new LlmException(LlmErrorKind.InvalidRequest, "The body cannot be decompressed as its content-encoding says.", exception);
         }
+        catch (IOException exception) when (exception.InnerException is OverflowException)
+        {
+            // The one malformed body for which the server has no status of its own.
+            throw new LlmException(LlmErrorKind.InvalidRequest, "The body names a chunk of impossible length.", exception);
+        }
     }
 
     private static T Parse(ReadOnlySpan<byte> json)
