@@ -11,7 +11,7 @@ internal sealed partial class ToolCheckLlmClient(ILlmClient inner, ILogger<ToolC
         var spent = new Spent();
         for (var attempt = 1; ; attempt++)
         {
-            var response = spent.Add(await Inner.CompleteAsync(request, cancellationToken));
+            var response = spent.Add(await CallAsync(request, spent, cancellationToken));
             if (ToolSchema.Fits(tool.Parameters, response.ToolArguments)) return response;
             Broken(request.Model, tool.Name, attempt, request.RequestId);
             if (attempt < Tries) continue;
@@ -23,10 +23,25 @@ internal sealed partial class ToolCheckLlmClient(ILlmClient inner, ILogger<ToolC
         }
     }
 
+    private async Task<LlmResponse> CallAsync(LlmRequest request, Spent spent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Inner.CompleteAsync(request, cancellationToken);
+        }
+        catch (LlmException exception)
+        {
+            exception.Attempts += spent.Attempts;
+            throw;
+        }
+    }
+
     /// <summary>Both tries are paid for.</summary>
     private sealed class Spent
     {
         private LlmResponse? _before;
+
+        public int Attempts => _before?.Origin.Attempts ?? 0;
 
         public LlmResponse Add(LlmResponse response)
         {
