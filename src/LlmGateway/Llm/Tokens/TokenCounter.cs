@@ -1,31 +1,29 @@
-using System.Buffers;
-using System.Text.Unicode;
-
 namespace LlmGateway.Llm.Tokens;
 
 /// <summary>
 /// Counts tokens as OpenAI's tiktoken does, in time linear in the text and without allocating. Special tokens in a text, such as
 /// <c>&lt;|endoftext|&gt;</c>, are plain text; a lone surrogate counts as U+FFFD. Safe for any number of threads.
 /// </summary>
-/// <param name="vocabulary">The encoding's tokens.</param>
 /// <param name="preTokenizer">The encoding's pattern.</param>
-internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokenizer)
+/// <param name="pieces">The encoding's tokens.</param>
+internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter pieces)
 {
     /// <summary>No char has more tokens than this: a char has at most three bytes, and each byte is a token.</summary>
     public const int MaxTokensPerChar = 3;
 
-    // Up to this many bytes merging in place is faster than LongPiece; from there on it would be quadratic.
-    private const int ShortBytes = 256;
-    private const int ShortChars = ShortBytes / 3;
-
-    // About a millisecond of work between two yields; a char of a long piece costs several times as much as another.
+    // About a millisecond of work between two yields.
     private const int YieldChars = 64 * 1024;
-    private const int YieldLongChars = 8 * 1024;
 
     // Far more than any prefix has been seen to need; after that the cut is at the piece's beginning.
     private const int MaxSteps = 16;
 
-    /// <summary>The number of tokens of a text. Takes about 20 ms per million chars, hostile texts some hundred.</summary>
+    /// <summary>How the encoding splits a text into pieces.</summary>
+    public PreTokenizer PreTokenizer => preTokenizer;
+
+    /// <summary>How the encoding counts a piece.</summary>
+    public PieceCounter Pieces => pieces;
+
+    /// <summary>The number of tokens of a text.</summary>
     public int Count(ReadOnlySpan<char> text) => CountUpTo(text, int.MaxValue);
 
     /// <summary>Whether a text has at most <paramref name="limit"/> tokens. Reads no further than it needs to.</summary>
@@ -45,10 +43,10 @@ internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokeni
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var longEnd = CountPieces(text.Span, ref position, ref tokens);
+            var longEnd = CountBlock(text.Span, ref position, ref tokens);
             if (longEnd > position)
             {
-                tokens += await CountLongAsync(text[position..longEnd], cancellationToken);
+                tokens += await pieces.CountAsync(text[position..longEnd], int.MaxValue, cancellationToken);
                 position = longEnd;
             }
 
@@ -68,8 +66,7 @@ internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokeni
         if (maxTokens <= 0)
             return default;
 
-        Span<byte> utf8 = stackalloc byte[ShortBytes];
-        Span<int> scratch = stackalloc int[BytePairs.ScratchLength(ShortBytes)];
+        Span<int> scratch = stackalloc int[PieceCounter.ScratchLength];
         // Places from which a prefix may be counted again: piece ends after which white space cannot join with what is before.
         // The far one is far enough behind to lie before any grapheme cluster that is given up.
         var far = default(TokenCut);
@@ -79,9 +76,10 @@ internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokeni
         {
             var end = preTokenizer.PieceEnd(text, before.Length);
             var piece = text[before.Length..end];
-            var tokens = CountPiece(piece, maxTokens - before.Tokens, utf8, scratch);
-            if (tokens > maxTokens - before.Tokens)
-                return CutInside(text, before, piece, far, maxTokens);
+            var left = maxTokens - before.Tokens;
+            var tokens = pieces.Count(piece, left, scratch);
+            if (tokens > left)
+                return CutInside(text, before, before.Length + pieces.Fit(piece, left), far, maxTokens);
 
             before = new TokenCut(end, before.Tokens + tokens);
             if (end - near.Length >= Graphemes.MaxLength && !char.IsWhiteSpace(text[end - 1]))
@@ -91,14 +89,10 @@ internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokeni
         return before;
     }
 
-    private TokenCut CutInside(ReadOnlySpan<char> text, TokenCut before, ReadOnlySpan<char> piece, TokenCut anchor, int maxTokens)
+    // Cutting a piece can change how it is split, and blanks at the end join with those before. So count what is left, and step back
+    // while it is too much: at the latest at the piece's beginning it is not.
+    private TokenCut CutInside(ReadOnlySpan<char> text, TokenCut before, int length, TokenCut anchor, int maxTokens)
     {
-        using var fitting = new LongPiece(vocabulary, maxTokens - before.Tokens);
-        fitting.Read(piece, piece.Length);
-        var length = before.Length + fitting.Fit;
-
-        // Cutting a piece can change how it is split, and blanks at the end join with those before. So count what is left, and step
-        // back while it is too much: at the latest at the piece's beginning it is not.
         for (var step = 0; step < MaxSteps; step++)
         {
             length = Graphemes.Floor(text, length);
@@ -114,79 +108,33 @@ internal sealed class TokenCounter(Vocabulary vocabulary, PreTokenizer preTokeni
     }
 
     // Counts pieces up to a long one or a block's length. Returns the end of the long one, or where it stopped.
-    private int CountPieces(ReadOnlySpan<char> text, ref int position, ref int tokens)
+    private int CountBlock(ReadOnlySpan<char> text, ref int position, ref int tokens)
     {
-        Span<byte> utf8 = stackalloc byte[ShortBytes];
-        Span<int> scratch = stackalloc int[BytePairs.ScratchLength(ShortBytes)];
+        Span<int> scratch = stackalloc int[PieceCounter.ScratchLength];
         var blockEnd = (int)Math.Min((long)position + YieldChars, text.Length);
         while (position < blockEnd)
         {
             var end = preTokenizer.PieceEnd(text, position);
-            if (end - position > YieldLongChars)
+            if (PieceCounter.IsLong(end - position))
                 return end;
-            tokens += CountPiece(text[position..end], int.MaxValue, utf8, scratch);
+            tokens += pieces.Count(text[position..end], int.MaxValue, scratch);
             position = end;
         }
 
         return position;
     }
 
-    private async ValueTask<int> CountLongAsync(ReadOnlyMemory<char> piece, CancellationToken cancellationToken)
-    {
-        using var counting = new LongPiece(vocabulary, int.MaxValue);
-        while (!counting.Read(piece.Span, YieldLongChars))
-        {
-            await Task.Yield();
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-
-        return counting.Tokens;
-    }
-
     private int CountUpTo(ReadOnlySpan<char> text, int limit)
     {
-        Span<byte> utf8 = stackalloc byte[ShortBytes];
-        Span<int> scratch = stackalloc int[BytePairs.ScratchLength(ShortBytes)];
+        Span<int> scratch = stackalloc int[PieceCounter.ScratchLength];
         var tokens = 0;
         for (var start = 0; start < text.Length && tokens <= limit;)
         {
             var end = preTokenizer.PieceEnd(text, start);
-            tokens += CountPiece(text[start..end], limit - tokens, utf8, scratch);
+            tokens += pieces.Count(text[start..end], limit - tokens, scratch);
             start = end;
         }
 
         return tokens;
-    }
-
-    // The tokens of a piece, or any number over the limit if there are more.
-    private int CountPiece(ReadOnlySpan<char> piece, int limit, Span<byte> utf8, Span<int> scratch)
-    {
-        if (Encode(piece, utf8, out var length))
-        {
-            var bytes = utf8[..length];
-            return length == 1 || vocabulary.Rank(bytes) != Vocabulary.None
-                ? 1
-                : BytePairs.Merge(vocabulary, bytes, parts: 1, scratch);
-        }
-
-        using var counting = new LongPiece(vocabulary, limit);
-        counting.Read(piece, piece.Length);
-        return counting.Exceeds ? limit + 1 : counting.Tokens;
-    }
-
-    private static bool Encode(ReadOnlySpan<char> piece, Span<byte> utf8, out int length)
-    {
-        length = 0;
-        if (piece.Length > utf8.Length)
-            return false;
-
-        foreach (var c in piece)
-        {
-            if (c >= 0x80)
-                return Utf8.FromUtf16(piece, utf8, out _, out length, replaceInvalidSequences: true) == OperationStatus.Done;
-            utf8[length++] = (byte)c;
-        }
-
-        return true;
     }
 }

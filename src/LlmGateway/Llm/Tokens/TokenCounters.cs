@@ -12,11 +12,11 @@ internal static class TokenCounters
     /// <summary>gpt-4, gpt-4-turbo, gpt-3.5, text-embedding-3.</summary>
     public const string Cl100kBase = "cl100k_base";
 
-    private static readonly Lazy<TokenCounter> O200k = new(() => new TokenCounter(
-        Vocabulary.Load(O200kBase, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"), new PreTokenizer(isO200k: true)));
+    private static readonly Lazy<TokenCounter> O200k = new(() => Load(
+        O200kBase, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d", isO200k: true));
 
-    private static readonly Lazy<TokenCounter> Cl100k = new(() => new TokenCounter(
-        Vocabulary.Load(Cl100kBase, "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"), new PreTokenizer(isO200k: false)));
+    private static readonly Lazy<TokenCounter> Cl100k = new(() => Load(
+        Cl100kBase, "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7", isO200k: false));
 
     /// <summary>The counter of an encoding.</summary>
     /// <exception cref="ArgumentException">There is no such encoding.</exception>
@@ -32,4 +32,7 @@ internal static class TokenCounters
     /// <exception cref="ArgumentException">There is no such encoding.</exception>
     public static Task WarmAsync(IEnumerable<string> encodings, CancellationToken cancellationToken) =>
         Task.WhenAll(encodings.Distinct().Select(encoding => Task.Run(() => Get(encoding), cancellationToken)));
+
+    private static TokenCounter Load(string encoding, string sha256, bool isO200k) =>
+        new(new PreTokenizer(isO200k), new PieceCounter(Vocabulary.Load(encoding, sha256)));
 }

@@ -1,0 +1,77 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text.Unicode;
+
+namespace LlmGateway.Llm.Tokens;
+
+/// <summary>Counts the tokens of pieces, each by itself.</summary>
+/// <param name="vocabulary">The encoding's tokens.</param>
+internal sealed class PieceCounter(Vocabulary vocabulary)
+{
+    /// <summary>How many ints of scratch space <see cref="Count"/> takes: made once for many pieces.</summary>
+    public static readonly int ScratchLength = (ShortBytes / sizeof(int)) + BytePairs.ScratchLength(ShortBytes);
+
+    // Up to this many bytes merging in place is faster than LongPiece; from there on it would be quadratic.
+    private const int ShortBytes = 256;
+
+    // A few milliseconds of work between two yields.
+    private const int YieldChars = 8 * 1024;
+
+    /// <summary>Whether a piece is so long that it should be counted with <see cref="CountAsync"/>.</summary>
+    public static bool IsLong(int length) => length > YieldChars;
+
+    /// <summary>The tokens of a piece, or any number over the limit if there are more.</summary>
+    public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch)
+    {
+        var utf8 = MemoryMarshal.AsBytes(scratch)[..ShortBytes];
+        if (Encode(piece, utf8, out var length))
+        {
+            var bytes = utf8[..length];
+            return length == 1 || vocabulary.Rank(bytes) != Vocabulary.None
+                ? 1
+                : BytePairs.Merge(vocabulary, bytes, parts: 1, scratch[(ShortBytes / sizeof(int))..]);
+        }
+
+        using var counting = new LongPiece(vocabulary, limit);
+        counting.Read(piece, piece.Length);
+        return counting.Exceeds ? limit + 1 : counting.Tokens;
+    }
+
+    /// <summary>Like <see cref="Count"/>, but gives the thread back every few milliseconds.</summary>
+    /// <exception cref="OperationCanceledException"></exception>
+    public async ValueTask<int> CountAsync(ReadOnlyMemory<char> piece, int limit, CancellationToken cancellationToken)
+    {
+        using var counting = new LongPiece(vocabulary, limit);
+        while (!counting.Read(piece.Span, YieldChars))
+        {
+            await Task.Yield();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return counting.Exceeds ? limit + 1 : counting.Tokens;
+    }
+
+    /// <summary>The chars of the longest prefix of a piece that is whole code points and has at most this many tokens.</summary>
+    public int Fit(ReadOnlySpan<char> piece, int tokens)
+    {
+        using var fitting = new LongPiece(vocabulary, tokens);
+        fitting.Read(piece, piece.Length);
+        return fitting.Fit;
+    }
+
+    private static bool Encode(ReadOnlySpan<char> piece, Span<byte> utf8, out int length)
+    {
+        length = 0;
+        if (piece.Length > utf8.Length)
+            return false;
+
+        foreach (var c in piece)
+        {
+            if (c >= 0x80)
+                return Utf8.FromUtf16(piece, utf8, out _, out length, replaceInvalidSequences: true) == OperationStatus.Done;
+            utf8[length++] = (byte)c;
+        }
+
+        return true;
+    }
+}
