@@ -11,13 +11,7 @@ public class OpenAILlmClientTests
     private const string Stop = """{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}""";
     private const string Usage = """{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}""";
 
-    private static readonly LlmRequest Request = new()
-    {
-        Task = LlmTask.Chat,
-        Model = "gpt-4o-mini",
-        Messages = [new LlmMessage(LlmRole.User, "Hi")],
-        MaxOutputTokens = 10,
-    };
+    private static readonly LlmRequest Request = new(LlmTask.Chat, "gpt-4o-mini", [new LlmMessage(LlmRole.User, "Hi")], MaxOutputTokens: 10);
 
     public static TheoryData<string> WholeStreams => new(
         Events(Hello, Stop, Usage, "[DONE]"),
