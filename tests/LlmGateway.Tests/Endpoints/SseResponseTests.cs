@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using LlmGateway.Endpoints;
 using LlmGateway.Hosting;
 using LlmGateway.Tests.Hosts;
@@ -38,6 +39,45 @@ public class SseResponseTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait.WaitAsync(Soon));
         Assert.True(lifetime.RequestAborted.IsCancellationRequested);
+    }
+
+    /// <summary>The pipe knows a moment before the request's token does; what ends in between would be taken for an end of the gateway's own.</summary>
+    [Fact]
+    public async Task AReaderThatHasGoneEndsTheWaitByTheRequestsToken()
+    {
+        var pipe = new Pipe();
+        var context = new DefaultHttpContext();
+        using var lifetime = new Lifetime();
+        context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
+        context.Features.Set<IHttpResponseBodyFeature>(new PipeBody(pipe.Writer));
+        await pipe.Reader.CompleteAsync();
+        await using var sse = SseResponse.Open(context, Options, new WatchedTime());
+        sse.WriteDelta("x");
+        var token = new TaskCompletionSource<bool>();
+
+        var wait = sse.WaitAsync(new ValueTask<bool>(token.Task)).AsTask();
+        token.SetResult(true);
+
+        Assert.False(wait.IsCompleted);
+        lifetime.Abort();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait.WaitAsync(Soon));
+    }
+
+    private sealed class PipeBody(PipeWriter writer) : IHttpResponseBodyFeature
+    {
+        public PipeWriter Writer => writer;
+
+        public Stream Stream => throw new NotSupportedException();
+
+        public void DisableBuffering()
+        {
+        }
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task CompleteAsync() => Task.CompletedTask;
     }
 
     private sealed class Lifetime : IHttpRequestLifetimeFeature, IDisposable

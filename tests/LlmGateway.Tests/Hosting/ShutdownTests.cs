@@ -92,6 +92,8 @@ public class ShutdownTests
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, drain + Slack);
         await upstream.WaitForAsync(fake => fake.Stats.InFlight == 0, Soon);
         Assert.Equal(Streams + 2, upstream.Aborted);
+        foreach (var line in new[] { "\"Name\":\"Draining\"", "\"Name\":\"Aborting\"" })
+            Assert.Contains(line, gateway.Output, StringComparison.Ordinal);
         foreach (var stream in streams)
             stream.Dispose();
     }
