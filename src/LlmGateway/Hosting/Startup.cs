@@ -10,18 +10,15 @@ internal static class Startup
         try
         {
             await using var app = build();
+            // The host checks too, but logs what it finds with a stack trace.
+            app.Services.GetRequiredService<IStartupValidator>().Validate();
             await app.RunAsync();
             return 0;
         }
-        catch (OptionsValidationException exception)
+        catch (Exception exception) when (WrongSettings(exception) is { Count: > 0 } problems)
         {
-            foreach (var failure in exception.Failures)
-                await Console.Error.WriteLineAsync("Configuration: " + failure);
-        }
-        catch (InvalidOperationException exception) when (exception.Source is { } source && source.StartsWith("Microsoft.Extensions.Configuration", StringComparison.Ordinal)
-            || exception.TargetSite?.DeclaringType?.FullName?.Contains("BindingExtensions", StringComparison.Ordinal) == true)
-        {
-            await Console.Error.WriteLineAsync("Configuration: " + exception.Message);
+            foreach (var problem in problems)
+                await Console.Error.WriteLineAsync("Configuration: " + problem);
         }
         catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
@@ -29,4 +26,17 @@ internal static class Startup
         }
         return 1;
     }
+
+    private static List<string> WrongSettings(Exception exception) => exception switch
+    {
+        // Where several sections are wrong.
+        AggregateException several => [.. several.InnerExceptions.SelectMany(WrongSettings)],
+        OptionsValidationException wrong => [.. wrong.Failures],
+        InvalidOperationException unreadable when IsOfTheBinder(unreadable) => [unreadable.Message],
+        _ => [],
+    };
+
+    private static bool IsOfTheBinder(InvalidOperationException exception) =>
+        exception.Source?.StartsWith("Microsoft.Extensions.Configuration", StringComparison.Ordinal) == true
+        || exception.TargetSite?.DeclaringType?.FullName?.Contains("BindingExtensions", StringComparison.Ordinal) == true;
 }
