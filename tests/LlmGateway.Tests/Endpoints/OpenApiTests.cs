@@ -1,0 +1,118 @@
+using System.Text.Json;
+using LlmGateway.Tests.Hosts;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LlmGateway.Tests.Endpoints;
+
+/// <summary>The document says what the gateway does.</summary>
+public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
+{
+    private readonly GatewayHost _gateway = shared.Gateway;
+
+    [Fact]
+    public async Task DescribesEveryRoute()
+    {
+        var document = await DocumentAsync();
+        var described = document.GetProperty("paths").EnumerateObject()
+            .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"));
+        var routes = _gateway.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.RoutePattern.RawText != "/openapi/v1.json")
+            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {endpoint.RoutePattern.RawText}"));
+
+        Assert.Equal(routes.Order(), described.Order());
+        Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/summarize", "text model max_tokens", "summary model truncated input_tokens chunks")]
+    [InlineData("/classify", "text categories model", "category confidence model")]
+    [InlineData("/chat", "message messages system model max_tokens temperature", "reply model finish_reason")]
+    [InlineData("/chat-stream", "message messages system model max_tokens temperature", "reply model finish_reason")]
+    public async Task NamesTheFieldsOfRequestsAndAnswers(string path, string fields, string answer)
+    {
+        var document = await DocumentAsync();
+        var operation = document.GetProperty("paths").GetProperty(path).GetProperty("post");
+
+        var request = Schema(document, operation.GetProperty("requestBody").GetProperty("content").GetProperty("application/json"));
+        var response = Schema(document, operation.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty("application/json"));
+
+        Assert.Superset(fields.Split(' ').ToHashSet(), PropertiesOf(request).ToHashSet());
+        Assert.Superset(answer.Split(' ').ToHashSet(), PropertiesOf(response).ToHashSet());
+        Assert.All(PropertiesOf(request).Concat(PropertiesOf(response)), name => Assert.Matches("^[a-z][a-z0-9_]*$", name));
+        Assert.NotEqual("", operation.GetProperty("summary").GetString());
+    }
+
+    [Theory]
+    [InlineData("/summarize", "post")]
+    [InlineData("/classify", "post")]
+    [InlineData("/chat", "post")]
+    [InlineData("/chat-stream", "post")]
+    [InlineData("/chat-stream", "get")]
+    public async Task TellsHowFailuresLook(string path, string method)
+    {
+        var document = await DocumentAsync();
+        var responses = document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses");
+
+        foreach (var status in new[] { "400", "413", "415", "422", "429", "502", "503", "504" })
+        {
+            var problem = Schema(document, responses.GetProperty(status).GetProperty("content").GetProperty("application/problem+json"));
+            Assert.Superset(
+                new HashSet<string> { "type", "title", "status", "detail", "code", "retryable", "retry_after_ms", "request_id", "errors" },
+                PropertiesOf(problem).ToHashSet());
+        }
+    }
+
+    [Theory]
+    [InlineData("/chat-stream", "get")]
+    [InlineData("/chat-stream", "post")]
+    [InlineData("/chat", "post")]
+    public async Task TellsThatTheAnswerIsAStream(string path, string method)
+    {
+        var document = await DocumentAsync();
+
+        Assert.True(document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses").GetProperty("200").GetProperty("content")
+            .TryGetProperty("text/event-stream", out _));
+    }
+
+    [Fact]
+    public async Task NamesTheParametersOfTheStream()
+    {
+        var document = await DocumentAsync();
+        var parameters = document.GetProperty("paths").GetProperty("/chat-stream").GetProperty("get").GetProperty("parameters").EnumerateArray().ToList();
+
+        Assert.All(parameters, parameter => Assert.Equal("query", parameter.GetProperty("in").GetString()));
+        Assert.Superset(
+            new HashSet<string?> { "message", "system", "model", "max_tokens", "temperature" },
+            parameters.Select(parameter => parameter.GetProperty("name").GetString()).ToHashSet());
+    }
+
+    [Fact]
+    public async Task TakesACategoryAsANameOrAsAnObject()
+    {
+        var document = await DocumentAsync();
+        var request = Schema(document, document.GetProperty("paths").GetProperty("/classify").GetProperty("post").GetProperty("requestBody")
+            .GetProperty("content").GetProperty("application/json"));
+
+        var category = request.GetProperty("properties").GetProperty("categories").ToString();
+
+        Assert.Contains("items", category, StringComparison.Ordinal);
+    }
+
+    private static JsonElement Schema(JsonElement document, JsonElement content)
+    {
+        var schema = content.GetProperty("schema");
+        return schema.TryGetProperty("$ref", out var reference)
+            ? document.GetProperty("components").GetProperty("schemas").GetProperty(reference.GetString()!.Split('/')[^1])
+            : schema;
+    }
+
+    private static IEnumerable<string> PropertiesOf(JsonElement schema) => schema.GetProperty("properties").EnumerateObject().Select(property => property.Name);
+
+    private async Task<JsonElement> DocumentAsync()
+    {
+        using var response = await _gateway.Client.GetAsync("/openapi/v1.json");
+        Assert.Equal("application/json", response.Content.Headers.ContentType!.MediaType);
+        return JsonElement.Parse(await response.Content.ReadAsStringAsync());
+    }
+}

@@ -1,0 +1,81 @@
+using LlmGateway.Llm;
+using LlmGateway.Llm.Models;
+
+namespace LlmGateway.Tests.Llm;
+
+public class MeteringLlmClientTests
+{
+    private static readonly LlmRequest Request = new() { Task = LlmTask.Chat, Model = "asked", Messages = [], MaxOutputTokens = 1 };
+
+    [Fact]
+    public async Task PricesAnAnswerByWhoAnswered()
+    {
+        var response = await Metering(new Answering("openai", "answered", new LlmUsage(1_000_000, 500_000, 200_000))).CompleteAsync(Request, default);
+
+        // 0.8 × 2 + 0.2 × 1 + 0.5 × 8, where the model that was asked costs a hundred times as much.
+        Assert.Equal(5.8m, response.CostUsd);
+    }
+
+    [Fact]
+    public async Task PricesAStreamInItsLastUpdateAlone()
+    {
+        var updates = await Metering(new Answering("openai", "answered", new LlmUsage(1_000_000, 500_000, 200_000))).StreamAsync(Request, default).ToListAsync();
+
+        Assert.Equal([null, null, 5.8m], updates.Select(update => update.CostUsd));
+        Assert.Equal(["a", "b", ""], updates.Select(update => update.Text));
+    }
+
+    [Fact]
+    public async Task PricesVectors()
+    {
+        var response = await Metering(new Answering("openai", "answered", new LlmUsage(1_000, 0))).EmbedAsync(new EmbeddingRequest { Model = "asked", Inputs = [] }, default);
+
+        Assert.Equal(0.002m, response.CostUsd);
+    }
+
+    [Fact]
+    public async Task SaysNothingOfAnUnknownUsage()
+    {
+        var client = Metering(new Answering("openai", "answered", null));
+
+        Assert.Null((await client.CompleteAsync(Request, default)).CostUsd);
+        Assert.All(await client.StreamAsync(Request, default).ToListAsync(), update => Assert.Null(update.CostUsd));
+    }
+
+    [Fact]
+    public async Task SaysNothingOfAnUnknownModel() =>
+        Assert.Null((await Metering(new Answering("openai", "stranger", new LlmUsage(1, 1))).CompleteAsync(Request, default)).CostUsd);
+
+    [Fact]
+    public async Task ChargesNothingForWhatNoModelAnswered()
+    {
+        var client = Metering(new Answering("offline", "answered", new LlmUsage(1_000_000, 1_000_000)));
+
+        Assert.Equal(0, (await client.CompleteAsync(Request, default)).CostUsd);
+        Assert.Equal(0, (await client.StreamAsync(Request, default).ToListAsync())[^1].CostUsd);
+    }
+
+    private static MeteringLlmClient Metering(ILlmClient inner) => new(inner, new ModelTable(
+    [
+        new ModelInfo { Name = "asked", InputPrice = 200, OutputPrice = 800 },
+        new ModelInfo { Name = "answered", InputPrice = 2, CachedInputPrice = 1, OutputPrice = 8 },
+    ]));
+
+    private sealed class Answering(string provider, string model, LlmUsage? usage) : ILlmClient
+    {
+        private readonly LlmOrigin _origin = new(provider, model);
+
+        public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
+            Task.FromResult(new LlmResponse { FinishReason = FinishReason.Stop, Origin = _origin, Usage = usage });
+
+        public IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) => new[]
+        {
+            new LlmUpdate { Text = "a", Origin = _origin },
+            new LlmUpdate { Text = "b" },
+            new LlmUpdate { FinishReason = FinishReason.Stop, Usage = usage },
+        }.ToAsyncEnumerable();
+
+        public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
+            Task.FromResult(new EmbeddingResponse { Vectors = [], Origin = _origin, Usage = usage });
+    }
+}
