@@ -12,7 +12,7 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
     public static readonly int ScratchLength = (ShortBytes / sizeof(int)) + BytePairs.ScratchLength(ShortBytes);
 
     // Up to this many bytes merging in place is faster than LongPiece; from there on it would be quadratic.
-    private const int ShortBytes = 256;
+    private const int ShortBytes = 128;
 
     // A few milliseconds of work between two yields.
     private const int YieldChars = 8 * 1024;

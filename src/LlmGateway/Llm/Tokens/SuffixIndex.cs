@@ -11,6 +11,10 @@ internal sealed class SuffixIndex
     // By the last two bytes of a token: bit n for tokens of n bytes, bit 0 for those of 64 bytes and more.
     private readonly ulong[] _lengths = new ulong[1 << 16];
 
+    // Recent answers, by a hash of both ranks: the ranks and the answer in one write of 64 bits, so threads may race. What makes a
+    // piece long is mostly repetition.
+    private readonly ulong[] _answers = new ulong[1 << 13];
+
     // By rank: the two tokens that were merged last, found when first asked for. One write of 64 bits, so threads may race.
     private readonly ulong[] _halves;
 
@@ -39,6 +43,20 @@ internal sealed class SuffixIndex
     /// <param name="text">Bytes around the border.</param>
     /// <param name="border">Where in <paramref name="text"/> the second token begins.</param>
     public bool CanBeNeighbours(int left, int right, ReadOnlySpan<byte> text, int border)
+    {
+        // Never 0, which stands for no answer.
+        var question = ((ulong)left << 33) | ((ulong)right << 2) | 2;
+        ref var answer = ref _answers[(question * 0x9E37_79B9_7F4A_7C15) >> 51];
+        var recent = answer;
+        if ((recent & ~1UL) == question)
+            return (recent & 1) != 0;
+
+        var can = StayApart(left, right, text, border);
+        answer = question | (can ? 1UL : 0);
+        return can;
+    }
+
+    private bool StayApart(int left, int right, ReadOnlySpan<byte> text, int border)
     {
         // No merge of a rank below this has been undone.
         var limit = int.MaxValue;

@@ -15,7 +15,7 @@ public sealed class TokenCutTests
     public void CutsShortTextsToAPrefixThatFits(string encoding)
     {
         var counter = TokenCounters.Get(encoding);
-        for (var seed = 2_000_000; seed < 2_030_000; seed++)
+        for (var seed = 2_000_000; seed < 2_006_000; seed++)
         {
             var text = TokenCorpus.Fuzz(seed);
             var tokens = counter.Count(text);
@@ -33,7 +33,7 @@ public sealed class TokenCutTests
         {
             var tokens = counter.Count(text);
             var random = new TokenCorpus.Mulberry32(tokens);
-            for (var i = 0; i < 40; i++)
+            for (var i = 0; i < 8; i++)
                 AssertIsCut(counter, text, random.Next(tokens + 1), tokens);
         }
     }
