@@ -5,7 +5,7 @@ namespace LlmGateway.Tests.Llm;
 
 public class MeteringLlmClientTests
 {
-    private static readonly LlmRequest Request = new() { Task = LlmTask.Chat, Model = "asked", Messages = [], MaxOutputTokens = 1 };
+    private static readonly LlmRequest Request = new(LlmTask.Chat, "asked", [], MaxOutputTokens: 1);
 
     [Fact]
     public async Task PricesAnAnswerByWhoAnswered()

@@ -9,15 +9,10 @@ public class ToolCheckLlmClientTests
     private const string Good = """{"yes":true}""";
     private const string Bad = """{"yes":"perhaps"}""";
 
-    private static readonly LlmRequest Request = new()
-    {
-        Task = LlmTask.Classify,
-        Model = "m",
-        Messages = [],
-        MaxOutputTokens = 1,
-        Tool = new LlmTool(
-            "answer", "Answers.", JsonElement.Parse("""{"type":"object","properties":{"yes":{"type":"boolean"}},"required":["yes"],"additionalProperties":false}""")),
-    };
+    private static readonly LlmRequest Request = new(
+        LlmTask.Classify, "m", [], MaxOutputTokens: 1,
+        Tool: new LlmTool(
+            "answer", "Answers.", JsonElement.Parse("""{"type":"object","properties":{"yes":{"type":"boolean"}},"required":["yes"],"additionalProperties":false}""")));
 
     [Fact]
     public async Task PassesAnswersThatFit()
