@@ -82,7 +82,7 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
         facts.Usage = update.Usage;
         facts.CostUsd = update.CostUsd;
         var usage = update.Usage is { } tokens ? new ChatUsage(tokens.InputTokens, tokens.OutputTokens) : null;
-        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd, update.SavedUsd), GatewayJson.Default.ChatEndFrame);
+        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd, update.SavedUsd), GatewayJson.Readable.ChatEndFrame);
     }
 
     private void WriteFailure(SseResponse sse, LlmException failure, HttpContext context)
@@ -91,7 +91,7 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
         var facts = RequestFacts.Of(context);
         facts.ErrorCode = problem.Code;
         Broken(problem.Code, facts.RequestId);
-        sse.Write(new ChatErrorFrame("", new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Default.ChatErrorFrame);
+        sse.Write(new ChatErrorFrame("", new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Readable.ChatErrorFrame);
     }
 
     private static LlmException Ended(CancellationToken expired) => expired.IsCancellationRequested

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmGateway.Hosting;
 
@@ -18,4 +20,8 @@ namespace LlmGateway.Endpoints;
 [JsonSerializable(typeof(ClassifyResponse))]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(HealthResponse))]
-internal sealed partial class GatewayJson : JsonSerializerContext;
+internal sealed partial class GatewayJson : JsonSerializerContext
+{
+    /// <summary>For what is sent: letters as letters in every language, for a JSON body is no part of a page.</summary>
+    public static GatewayJson Readable { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

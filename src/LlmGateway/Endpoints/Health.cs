@@ -1,9 +1,10 @@
 using LlmGateway.Hosting;
+using LlmGateway.Llm.Generations.Redis;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace LlmGateway.Endpoints;
 
-/// <param name="Status"><c>Healthy</c> or <c>Unhealthy</c>.</param>
+/// <param name="Status"><c>Healthy</c>, <c>Degraded</c> (works, without Redis), or <c>Unhealthy</c>.</param>
 public sealed record HealthResponse(string Status);
 
 /// <summary><c>GET /health/live</c>: the process answers. <c>GET /health/ready</c>: it takes work.</summary>
@@ -17,7 +18,7 @@ internal static class Health
 
     private static Ok<HealthResponse> Live() => TypedResults.Ok(new HealthResponse("Healthy"));
 
-    private static Results<Ok<HealthResponse>, JsonHttpResult<HealthResponse>> Ready(Readiness readiness) => readiness.IsReady
-        ? TypedResults.Ok(new HealthResponse("Healthy"))
+    private static Results<Ok<HealthResponse>, JsonHttpResult<HealthResponse>> Ready(Readiness readiness, RedisConnection redis) => readiness.IsReady
+        ? TypedResults.Ok(new HealthResponse(redis.IsConfigured && !redis.IsConnected ? "Degraded" : "Healthy"))
         : TypedResults.Json(new HealthResponse("Unhealthy"), GatewayJson.Default.HealthResponse, statusCode: StatusCodes.Status503ServiceUnavailable);
 }

@@ -26,7 +26,7 @@ internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataPro
 
     private static byte[] Render(LlmResponse response, T body)
     {
-        var json = JsonSerializer.SerializeToUtf8Bytes(body, GatewayJson.Default.GetTypeInfo(typeof(T))!);
+        var json = JsonSerializer.SerializeToUtf8Bytes(body, GatewayJson.Readable.GetTypeInfo(typeof(T))!);
         if (response.Rendering is { } rendering) rendering.Body = json;
         return json;
     }

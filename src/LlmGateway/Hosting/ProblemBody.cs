@@ -41,7 +41,7 @@ public sealed record ProblemBody(
         var body = new ProblemBody(
             "urn:llm-gateway:problem:" + problem.Code, problem.Title, problem.Status, exception.Message, problem.Code, problem.Retryable,
             (long?)retryAfter?.TotalMilliseconds, facts.RequestId, exception.Errors);
-        var json = JsonSerializer.SerializeToUtf8Bytes(body, GatewayJson.Default.ProblemBody);
+        var json = JsonSerializer.SerializeToUtf8Bytes(body, GatewayJson.Readable.ProblemBody);
         response.ContentType = "application/problem+json";
         response.ContentLength = json.Length;
         if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(json, context.RequestAborted);

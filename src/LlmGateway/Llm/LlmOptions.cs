@@ -27,6 +27,10 @@ internal sealed class LlmOptions : ISettings
     {
         if (Provider is not ("auto" or "offline")) yield return "Provider: give auto or offline.";
         if (Models.Count == 0) yield return "Models: name at least one model, as appsettings.json does.";
+        foreach (var (name, model) in Models)
+        {
+            if (model.Provider != OpenAIFailures.Provider) yield return $"Models:{name}:Provider: there is no provider of this name; give {OpenAIFailures.Provider}.";
+        }
         foreach (var problem in Models.SelectMany(model => model.Value.Problems().Select(problem => $"Models:{model.Key}:{problem}")))
             yield return problem;
         if (OpenAI.BaseUrl is not { IsAbsoluteUri: true, Scheme: "http" or "https" })

@@ -35,6 +35,7 @@ internal static class LlmServices
         services.AddOptions<RedisOptions>().Bind(configuration.GetSection("Redis"), binder => binder.ErrorOnUnknownConfiguration = true)
             .Configure(options => options.Url = new[] { configuration["REDIS_URL"], configuration.GetConnectionString("Redis"), options.Url }
                 .FirstOrDefault(url => !string.IsNullOrWhiteSpace(url)))
+            .Configure<ProviderChoice>((options, choice) => options.Namespace = choice.Offline ? OfflineLlmClient.Name : OpenAIFailures.Provider)
             .Checked("Redis");
         services.AddSingleton<RedisConnection>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());

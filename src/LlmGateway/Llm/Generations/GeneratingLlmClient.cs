@@ -176,18 +176,17 @@ internal sealed partial class GeneratingLlmClient(
         for (var round = 1; ; round++)
         {
             // Leases that come and go faster than they can be read are no reason to wait for ever.
-            await using var owned = round > MaxRounds ? OwnedCall.Alone : await shared.TryOwnAsync(key, generation, generation.Aborted);
+            var (mine, others) = round > MaxRounds ? (OwnedCall.Alone, null) : await shared.OpenAsync(key, generation, generation.Aborted);
+            await using var owned = mine;
             if (owned is not null)
             {
+                generation.Source = new CacheResult(CacheStatus.Miss);
                 await AskUpstreamAsync(key, generation, request, owned);
                 return;
             }
+            if (others is null) continue;
             generation.Source = new CacheResult(CacheStatus.Coalesced);
-            if (await shared.FollowAsync(key, generation, generation.Aborted) is not { } response)
-            {
-                generation.Source = new CacheResult(CacheStatus.Miss);
-                continue;
-            }
+            if (await others.ReadAsync(generation.Aborted) is not { } response) continue;
             Keep(key, generation, request, response, alreadyShared: true);
             return;
         }

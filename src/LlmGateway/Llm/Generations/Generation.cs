@@ -92,6 +92,17 @@ internal sealed class Generation
         };
     }
 
+    /// <summary>Adds what the log lacks of the whole answer, if it has begun to tell it at all.</summary>
+    public void CatchUp(LlmResponse response)
+    {
+        lock (_lock)
+        {
+            if (_log is [] or [.., { FinishReason: not null }]) return;
+            var said = _log.Sum(update => update.Text.Length);
+            _log.Add(new LlmUpdate { Text = response.Text[said..], FinishReason = response.FinishReason, Usage = response.Usage });
+        }
+    }
+
     /// <summary>The end: this is all of it, whether the log has it in pieces or not at all.</summary>
     public void Complete(LlmResponse response)
     {

@@ -14,7 +14,11 @@ internal sealed class FollowedCall(
     private RedisValue _position = "0-0";
     private long _heardAt = timeProvider.GetTimestamp();
     private long? _presentAt;
+    private int _read;
 
+    /// <summary>Reads the call into the generation.</summary>
+    /// <returns>The whole answer; null if the owner has ended without a word, so that the call is anybody's again.</returns>
+    /// <exception cref="LlmException">The call failed, or its owner died in the middle of it.</exception>
     public async Task<LlmResponse?> ReadAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(options.ShareInterval, timeProvider);
@@ -41,9 +45,18 @@ internal sealed class FollowedCall(
         foreach (var entry in entries ?? [])
         {
             _position = entry.Id;
-            foreach (var update in SharedForm.ReadUpdates(entry) ?? [])
-                generation.Append(update);
-            if (SharedForm.ReadEnd(entry) is { } end) return end;
+            if (SharedForm.ReadUpdates(entry) is { } told)
+            {
+                // After a gap nothing is added any more: the end has the whole text.
+                foreach (var update in told.Updates.Skip(_read - told.From).Take(told.From <= _read ? int.MaxValue : 0))
+                {
+                    generation.Append(update);
+                    _read++;
+                }
+            }
+            if (SharedForm.ReadEnd(entry) is not { } end) continue;
+            if (end.Response is not null) generation.CatchUp(end.Response);
+            return end;
         }
         generation.Publish();
         return null;

@@ -54,6 +54,7 @@ internal sealed class OwnedCall : IAsyncDisposable
         if (_connection is null) return;
         await _ended.CancelAsync();
         await _telling;
+        await TellUpdatesAsync();
         if (_entry is not null) await _answers!.SetAsync(_key, _entry, CancellationToken.None);
         if (_end is not null) await AddAsync(SharedForm.End, SharedForm.Write(_end));
         await _connection.TryAsync(database => database.ScriptEvaluateAsync(
@@ -95,7 +96,7 @@ internal sealed class OwnedCall : IAsyncDisposable
         while (_generation!.TryRead(_told + updates.Count, out var update))
             updates.Add(update!);
         if (updates.Count == 0) return;
-        if (await AddAsync(SharedForm.Updates, SharedForm.Write(updates))) _told += updates.Count;
+        if (await AddAsync(SharedForm.Updates, SharedForm.Write(new SharedUpdates(_told, updates)))) _told += updates.Count;
     }
 
     private async Task<bool> AddAsync(string field, byte[] value)

@@ -66,7 +66,7 @@ internal sealed partial class RedisAnswers(RedisConnection connection, RedisOpti
 
 internal static class RedisKeys
 {
-    public static RedisKey Answer(RedisOptions options, GenerationKey key) => options.KeyPrefix + "openai:" + key.ToString();
+    public static RedisKey Answer(RedisOptions options, GenerationKey key) => $"{options.KeyPrefix}{options.Namespace}:{key}";
 
     /// <summary>Who makes the call.</summary>
     public static RedisKey Lease(RedisOptions options, GenerationKey key) => Answer(options, key).Append(":lease");

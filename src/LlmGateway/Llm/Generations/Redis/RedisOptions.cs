@@ -12,6 +12,9 @@ internal sealed class RedisOptions : ISettings
     /// <summary>Before each key.</summary>
     public string KeyPrefix { get; set; } = "";
 
+    /// <summary>After the prefix: what a stand-in says must not be taken for what a model said.</summary>
+    internal string Namespace { get; set; } = "openai";
+
     /// <summary>The longest that a request waits for Redis.</summary>
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromMilliseconds(20);
 
@@ -28,7 +31,7 @@ internal sealed class RedisOptions : ISettings
     public int WriteQueueLimit { get; set; } = 1000;
 
     /// <summary>The owner of a call says so often enough that the others believe it dead after so long.</summary>
-    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How often a call under way is told to the other gateways, and looked up there.</summary>
     public TimeSpan ShareInterval { get; set; } = TimeSpan.FromMilliseconds(50);

@@ -9,26 +9,29 @@ namespace LlmGateway.Llm.Generations.Redis;
 /// </summary>
 internal sealed class SharedCalls(RedisConnection connection, RedisAnswers answers, RedisOptions options, TimeProvider timeProvider)
 {
-    /// <returns>The right, and the duty, to make the call; null if another gateway is making it.</returns>
-    public async ValueTask<OwnedCall?> TryOwnAsync(GenerationKey key, Generation generation, CancellationToken cancellationToken)
+    private readonly string _gateway = RandomNumberGenerator.GetHexString(16, lowercase: true);
+    private int _calls;
+
+    /// <returns>The call as its owner, or as a follower of another gateway's; neither, if that one has just ended.</returns>
+    public async ValueTask<(OwnedCall? Owned, FollowedCall? Followed)> OpenAsync(GenerationKey key, Generation generation, CancellationToken cancellationToken)
     {
-        if (!connection.IsConfigured) return OwnedCall.Alone;
-        var owner = RandomNumberGenerator.GetHexString(16, lowercase: true);
+        if (!connection.IsConfigured) return (OwnedCall.Alone, null);
+        var owner = $"{_gateway}:{Interlocked.Increment(ref _calls)}";
         var lease = RedisKeys.Lease(options, key);
         var (answered, mine) = await connection.TryAsync(
             database => database.StringSetAsync(lease, owner, options.Lease, When.NotExists), cancellationToken);
-        if (!answered) return OwnedCall.Alone;
-        return mine ? new OwnedCall(key, owner, generation, connection, answers, options, timeProvider) : null;
-    }
+        if (!answered && !connection.IsConnected) return (OwnedCall.Alone, null);
+        // Without an answer the lease may yet be ours: it is given back at the end all the same, or it would stand in everybody's way.
+        if (mine || !answered) return (Own(), null);
+        var (told, holder) = await connection.TryAsync(database => database.StringGetAsync(lease), cancellationToken);
+        if (!told) return (OwnedCall.Alone, null);
+        if (holder.IsNullOrEmpty) return (null, null);
+        if (!holder.ToString().StartsWith(_gateway, StringComparison.Ordinal))
+            return (null, new FollowedCall(key, holder.ToString(), generation, connection, options, timeProvider));
+        // A call of our own that has ended, and could not give its lease back.
+        await connection.TryAsync(database => database.StringSetAsync(lease, owner, options.Lease), cancellationToken);
+        return (Own(), null);
 
-    /// <summary>Reads another gateway's call into <paramref name="generation"/>.</summary>
-    /// <returns>The whole answer; null if the other one has ended without a word, so that the call is anybody's again.</returns>
-    /// <exception cref="LlmException">The call failed, or its owner died in the middle of it.</exception>
-    public async Task<LlmResponse?> FollowAsync(GenerationKey key, Generation generation, CancellationToken cancellationToken)
-    {
-        var (answered, owner) = await connection.TryAsync(database => database.StringGetAsync(RedisKeys.Lease(options, key)), cancellationToken);
-        if (!answered || owner.IsNullOrEmpty) return null;
-        var follower = new FollowedCall(key, owner.ToString(), generation, connection, options, timeProvider);
-        return await follower.ReadAsync(cancellationToken);
+        OwnedCall Own() => new(key, owner, generation, connection, answers, options, timeProvider);
     }
 }

@@ -10,11 +10,11 @@ internal static class SharedForm
     public const string Updates = "updates";
     public const string End = "end";
 
-    public static byte[] Write(List<LlmUpdate> updates) => JsonSerializer.SerializeToUtf8Bytes(updates, SharedJson.Default.ListLlmUpdate);
+    public static byte[] Write(SharedUpdates updates) => JsonSerializer.SerializeToUtf8Bytes(updates, SharedJson.Default.SharedUpdates);
 
     public static byte[] Write(SharedEnd end) => JsonSerializer.SerializeToUtf8Bytes(end, SharedJson.Default.SharedEnd);
 
-    public static List<LlmUpdate>? ReadUpdates(StreamEntry entry) => Read(entry[Updates], SharedJson.Default.ListLlmUpdate);
+    public static SharedUpdates? ReadUpdates(StreamEntry entry) => Read(entry[Updates], SharedJson.Default.SharedUpdates);
 
     public static SharedEnd? ReadEnd(StreamEntry entry) => Read(entry[End], SharedJson.Default.SharedEnd);
 
@@ -34,6 +34,10 @@ internal static class SharedForm
     }
 }
 
+/// <param name="From">The place of the first one in the log: what was told twice is read once.</param>
+/// <param name="Updates">In order.</param>
+internal sealed record SharedUpdates(int From, List<LlmUpdate> Updates);
+
 /// <summary>One of the two.</summary>
 internal sealed record SharedEnd(LlmResponse? Response, SharedFailure? Failure);
 
@@ -47,6 +51,6 @@ internal sealed record SharedFailure(LlmErrorKind Kind, string Message, TimeSpan
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(List<LlmUpdate>))]
+[JsonSerializable(typeof(SharedUpdates))]
 [JsonSerializable(typeof(SharedEnd))]
 internal sealed partial class SharedJson : JsonSerializerContext;

@@ -89,11 +89,11 @@ public class RedisFaultTests(ITestOutputHelper output)
         var database = connection.GetDatabase();
         var keys = connection.GetServers()[0].Keys(pattern: "openai:*").Where(key => !key.ToString().Contains(":l", StringComparison.Ordinal)).ToArray();
         Assert.NotEmpty(keys);
-        foreach (var key in keys)
+        var values = (await database.StringGetAsync(keys)).Select(value => (byte[]?)value).ToArray();
+        foreach (var (key, stored) in keys.Zip(values))
         {
-            if (await database.KeyTypeAsync(key) != RedisType.String) continue;
-            byte[] value = (await database.StringGetAsync(key))!;
-            var other = (byte[]?)await database.StringGetAsync(keys[random.Next(keys.Length)]);
+            if (stored is not { Length: > 0 } value) continue;
+            var other = values[random.Next(values.Length)];
             switch (random.Next(5))
             {
                 case 0: await database.StringSetAsync(key, Encoding.UTF8.GetBytes("garbage")); break;
