@@ -22,6 +22,9 @@ namespace LlmGateway.Endpoints;
 [JsonSerializable(typeof(HealthResponse))]
 internal sealed partial class GatewayJson : JsonSerializerContext
 {
+    private static GatewayJson? _readable;
+
     /// <summary>For what is sent: letters as letters in every language, for a JSON body is no part of a page.</summary>
-    public static GatewayJson Readable { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static GatewayJson Readable =>
+        _readable ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }
