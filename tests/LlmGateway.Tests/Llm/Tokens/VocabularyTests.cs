@@ -1,0 +1,47 @@
+using LlmGateway.Llm.Tokens;
+
+namespace LlmGateway.Tests.Llm.Tokens;
+
+public sealed class VocabularyTests
+{
+    private const string Sha256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7";
+
+    public static TheoryData<string, string, int> Published => new()
+    {
+        { TokenCounters.Cl100kBase, Sha256, 100_256 },
+        { TokenCounters.O200kBase, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d", 199_998 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void FindsEveryTokenByItsBytes(string encoding, string sha256, int count)
+    {
+        var vocabulary = Vocabulary.Load(encoding, sha256);
+        Assert.Equal(count, vocabulary.Count);
+        for (var rank = 0; rank < vocabulary.Count; rank++)
+            Assert.Equal(rank, vocabulary.Rank(vocabulary.Bytes(rank)));
+        Assert.Equal(Vocabulary.None, vocabulary.Rank("no such token"u8));
+    }
+
+    // LongPiece rests on it: a token that is not what its own bytes merge to could never be told from its parts.
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void MergesTheBytesOfEveryTokenToThatToken(string encoding, string sha256, int count)
+    {
+        var vocabulary = Vocabulary.Load(encoding, sha256);
+        var scratch = new int[BytePairs.ScratchLength(Vocabulary.MaxTokenLength)];
+        for (var rank = 0; rank < count; rank++)
+        {
+            if (vocabulary.Length(rank) > 1)
+                Assert.Equal(1, BytePairs.Merge(vocabulary, vocabulary.Bytes(rank), parts: 1, scratch));
+        }
+    }
+
+    [Fact]
+    public void RefusesAVocabularyThatOpenAIDidNotPublish() =>
+        Assert.Throws<InvalidDataException>(() => Vocabulary.Load(TokenCounters.Cl100kBase, Sha256.Replace('2', '3')));
+
+    [Fact]
+    public void RefusesAVocabularyThatIsNotThere() =>
+        Assert.Throws<InvalidDataException>(() => Vocabulary.Load("other", Sha256));
+}
