@@ -1,0 +1,128 @@
+using System.Collections;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Reflection;
+using LlmGateway.Llm;
+using LlmGateway.Llm.Generations;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LlmGateway.Tests.Llm.Generations;
+
+/// <summary>A generating client over a model that the test conducts, in a time that passes only here.</summary>
+internal sealed class GeneratingHarness : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public GeneratingHarness(CacheOptions? options = null)
+    {
+        Options = options ?? new CacheOptions();
+        Store = new AnswerStore(Options);
+        Client = new GeneratingLlmClient(Upstream, Store, Options, Time, Log);
+    }
+
+    public CacheOptions Options { get; }
+
+    public AnswerStore Store { get; }
+
+    public FakeTimeProvider Time { get; } = new();
+
+    public StubLlmClient Upstream { get; } = new();
+
+    public RecordingLogger Log { get; } = new();
+
+    public GeneratingLlmClient Client { get; }
+
+    public IReadOnlyList<StubCall> Calls => Upstream.Calls;
+
+    public static LlmRequest Chat { get; } = Ask(LlmTask.Chat, "hi");
+
+    public static LlmRequest Summary { get; } = Ask(LlmTask.Summarize, "hi");
+
+    public static LlmException Failure { get; } = new(LlmErrorKind.UpstreamUnavailable, "no");
+
+    public static LlmRequest Ask(LlmTask task, string message) => new(task, "m", [new LlmMessage(LlmRole.User, message)], MaxOutputTokens: 10);
+
+    /// <summary>Has joined its generation when this returns, and reads it on.</summary>
+    public Task<LlmResponse> Complete(LlmRequest request) => Complete(request, CancellationToken.None);
+
+    /// <inheritdoc cref="Complete(LlmRequest)"/>
+    public Task<LlmResponse> Complete(LlmRequest request, CancellationToken cancellationToken) =>
+        Client.CompleteAsync(request, cancellationToken).WaitAsync(Patience, CancellationToken.None);
+
+    /// <inheritdoc cref="Complete(LlmRequest)"/>
+    public Task<Streamed> Stream(LlmRequest request) => Stream(request, CancellationToken.None);
+
+    /// <inheritdoc cref="Complete(LlmRequest)"/>
+    public Task<Streamed> Stream(LlmRequest request, CancellationToken cancellationToken)
+    {
+        return ReadAsync().WaitAsync(Patience, CancellationToken.None);
+
+        async Task<Streamed> ReadAsync()
+        {
+            var updates = new List<LlmUpdate>();
+            try
+            {
+                await foreach (var update in Client.StreamAsync(request, cancellationToken))
+                    updates.Add(update);
+                return new Streamed(updates, null);
+            }
+            catch (LlmException failure)
+            {
+                return new Streamed(updates, failure);
+            }
+        }
+    }
+
+    /// <summary>Asks while the model answers at once.</summary>
+    public async Task<LlmResponse> Answered(LlmRequest request, string text)
+    {
+        Upstream.OnCall = call => call.Answer(text);
+        var response = await Complete(request);
+        Upstream.OnCall = null;
+        return response;
+    }
+
+    public static async Task Until(Func<bool> condition)
+    {
+        for (var started = Stopwatch.GetTimestamp(); !condition(); await Task.Delay(1))
+        {
+            if (Stopwatch.GetElapsedTime(started) > Patience) throw new TimeoutException("The condition did not come to hold.");
+        }
+    }
+
+    /// <summary>Nothing runs, and nothing is remembered of what ran.</summary>
+    public async Task AssertNothingIsLeft()
+    {
+        await Until(() => Client.Live == 0);
+        var books = typeof(GeneratingLlmClient).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
+            .Select(field => field.GetValue(Client)).OfType<IDictionary>().ToList();
+        Assert.NotEmpty(books);
+        Assert.All(books, Assert.Empty);
+    }
+
+    public ValueTask DisposeAsync() => Client.DisposeAsync();
+}
+
+/// <summary>What a reader of a stream got, and how it ended for it.</summary>
+internal sealed record Streamed(IReadOnlyList<LlmUpdate> Updates, LlmException? Failure)
+{
+    public string Text => string.Concat(Updates.Select(update => update.Text));
+
+    public CacheStatus? Status => Updates[0].Cache?.Status;
+}
+
+internal sealed class RecordingLogger : ILogger<GeneratingLlmClient>
+{
+    private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
+
+    public IReadOnlyList<(LogLevel Level, string Text)> Lines => [.. _lines];
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        _lines.Enqueue((logLevel, $"{eventId.Name}: {formatter(state, exception)} {exception}"));
+}
