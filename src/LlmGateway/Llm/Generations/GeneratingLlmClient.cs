@@ -109,11 +109,9 @@ internal sealed partial class GeneratingLlmClient(
 
     private void Start(GenerationKey key, Generation generation, LlmRequest request)
     {
-        var run = RunAsync(key, generation, request);
-        if (run.IsCompleted) return;
-        _running[generation] = run;
-        // It may have ended in between, and not found itself here.
-        if (run.IsCompleted) _running.TryRemove(generation, out _);
+        // There before it runs: its last act is to take itself out, and a task is not yet completed then.
+        _running[generation] = Task.CompletedTask;
+        _running.TryUpdate(generation, RunAsync(key, generation, request), Task.CompletedTask);
     }
 
     private async Task RunAsync(GenerationKey key, Generation generation, LlmRequest request)
