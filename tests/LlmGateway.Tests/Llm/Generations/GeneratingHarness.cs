@@ -48,7 +48,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
 
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<LlmResponse> Complete(LlmRequest request, CancellationToken cancellationToken) =>
-        Client.CompleteAsync(request, cancellationToken).WaitAsync(Patience, CancellationToken.None);
+        AsInAServer(() => Client.CompleteAsync(request, cancellationToken)).WaitAsync(Patience, CancellationToken.None);
 
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<Streamed> Stream(LlmRequest request) => Stream(request, CancellationToken.None);
@@ -56,7 +56,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<Streamed> Stream(LlmRequest request, CancellationToken cancellationToken)
     {
-        return ReadAsync().WaitAsync(Patience, CancellationToken.None);
+        return AsInAServer(ReadAsync).WaitAsync(Patience, CancellationToken.None);
 
         async Task<Streamed> ReadAsync()
         {
@@ -102,6 +102,21 @@ internal sealed class GeneratingHarness : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Client.DisposeAsync();
+
+    /// <summary>Without the test runner's context, so that a reader goes on on the thread that wakes it.</summary>
+    private static Task<T> AsInAServer<T>(Func<Task<T>> start)
+    {
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            return start();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
 }
 
 /// <summary>What a reader of a stream got, and how it ended for it.</summary>
