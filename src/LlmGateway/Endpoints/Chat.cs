@@ -1,6 +1,7 @@
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 using Microsoft.Net.Http.Headers;
+using Microsoft.OpenApi;
 
 namespace LlmGateway.Endpoints;
 
@@ -19,7 +20,13 @@ internal static class Chat
     {
         endpoints.MapGet("/chat-stream", StreamAsync)
             .WithSummary("Streams a reply to one message; for EventSource.")
-            .Produces(StatusCodes.Status200OK, contentType: ChatStream.MediaType)
+            .Produces<string>(StatusCodes.Status200OK, ChatStream.MediaType)
+            .WithQuery("message", JsonSchemaType.String, "What the user says.", required: true)
+            .WithQuery("system", JsonSchemaType.String, "Told to the model before the message.")
+            .WithQuery("model", JsonSchemaType.String, "A model of the table; the configured one unless told.")
+            .WithQuery("max_tokens", JsonSchemaType.Integer, "Tokens of the reply, at most.")
+            .WithQuery("temperature", JsonSchemaType.Number, "0 to 2.")
+            .WithQuery("fresh", JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
             .ProducesProblems()
             .WithTags("LlmGateway");
         foreach (var path in new[] { "/chat-stream", "/chat" })

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using LlmGateway.Hosting;
@@ -88,5 +89,5 @@ public sealed record ChatRequest(
 /// <param name="Role">Who says it.</param>
 /// <param name="Content">What is said.</param>
 public sealed record ChatMessage(
-    [property: JsonConverter(typeof(LlmRoleConverter))] LlmRole? Role,
-    string? Content);
+    [property: Required, JsonConverter(typeof(LlmRoleConverter))] LlmRole? Role,
+    [property: Required] string? Content);

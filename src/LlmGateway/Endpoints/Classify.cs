@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.ComponentModel.DataAnnotations;
 using System.Text;
 using System.Text.Json;
 using LlmGateway.Hosting;
@@ -10,7 +11,7 @@ namespace LlmGateway.Endpoints;
 /// <param name="Text">What is to be classified.</param>
 /// <param name="Categories">Names, or objects with <c>name</c> and <c>description</c>; the configured ones unless told.</param>
 /// <param name="Model">A model of the table; the configured one unless told.</param>
-public sealed record ClassifyRequest(string? Text, IReadOnlyList<Category?>? Categories, string? Model);
+public sealed record ClassifyRequest([property: Required] string? Text, IReadOnlyList<Category?>? Categories, string? Model);
 
 /// <param name="Category">One of the categories.</param>
 /// <param name="Confidence">0 to 1, by the model's own judgement.</param>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
@@ -8,7 +9,7 @@ namespace LlmGateway.Endpoints;
 /// <param name="Text">What is to be summarized.</param>
 /// <param name="Model">A model of the table; the configured one unless told.</param>
 /// <param name="MaxTokens">Tokens of the summary, at most.</param>
-public sealed record SummarizeRequest(string? Text, string? Model, int? MaxTokens);
+public sealed record SummarizeRequest([property: Required] string? Text, string? Model, int? MaxTokens);
 
 /// <param name="Summary">Two or three sentences.</param>
 /// <param name="Model">Who wrote it.</param>

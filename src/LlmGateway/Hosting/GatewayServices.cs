@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using LlmGateway.Endpoints;
 
 namespace LlmGateway.Hosting;
@@ -24,9 +25,10 @@ internal static class GatewayServices
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, GatewayJson.Default);
         });
-        services.AddOpenApi();
+        services.AddOpenApi(OpenApiDetails.Describe);
         services.AddOptions<HostOptions>().Configure<ShutdownOptions>((host, shutdown) =>
             // The drain is over by then: what the server still has is cut.
             host.ShutdownTimeout = shutdown.DrainTimeout + TimeSpan.FromSeconds(1));

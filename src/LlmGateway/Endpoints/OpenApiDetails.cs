@@ -1,0 +1,72 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using LlmGateway.Llm;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace LlmGateway.Endpoints;
+
+/// <summary>What the OpenAPI document cannot find out by itself: the parameters that a handler reads on its own, JSON with
+/// two forms, and what may be left out.</summary>
+internal static class OpenApiDetails
+{
+    /// <param name="endpoint">Reads the parameter from the query.</param>
+    /// <param name="name">As callers write it.</param>
+    /// <param name="type">What its text stands for.</param>
+    /// <param name="description">For the reader of the document.</param>
+    /// <param name="required">Whether the request is wrong without it.</param>
+    public static RouteHandlerBuilder WithQuery(this RouteHandlerBuilder endpoint, string name, JsonSchemaType type, string description, bool required = false) =>
+        endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = name,
+                In = ParameterLocation.Query,
+                Required = required,
+                Description = description,
+                Schema = new OpenApiSchema { Type = type },
+            });
+            return Task.CompletedTask;
+        });
+
+    public static void Describe(OpenApiOptions options) => options.AddSchemaTransformer((schema, context, _) =>
+    {
+        if (context.JsonPropertyInfo is null) RequireWhatMustBeThere(schema, context.JsonTypeInfo);
+        if (context.JsonTypeInfo.Type == typeof(ClassifyRequest) && schema.Properties?["categories"] is OpenApiSchema categories) categories.Items = Categories();
+        if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(LlmRole))
+        {
+            schema.Type = JsonSchemaType.String;
+            schema.Enum = [.. Enum.GetNames<LlmRole>().Select(name => JsonValue.Create(name.ToLowerInvariant()))];
+        }
+        return Task.CompletedTask;
+    });
+
+    /// <summary>A record's parameters all count as required, for its constructor has them all.</summary>
+    private static void RequireWhatMustBeThere(OpenApiSchema schema, JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties)
+        {
+            if (property.IsGetNullable && property.AttributeProvider?.IsDefined(typeof(RequiredAttribute), inherit: true) != true) schema.Required?.Remove(property.Name);
+        }
+    }
+
+    private static OpenApiSchema Categories() => new()
+    {
+        OneOf =
+        [
+            new OpenApiSchema { Type = JsonSchemaType.String },
+            new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object,
+                Required = new HashSet<string> { "name" },
+                Properties = new Dictionary<string, IOpenApiSchema>
+                {
+                    ["name"] = new OpenApiSchema { Type = JsonSchemaType.String },
+                    ["description"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Told to the model: what belongs there." },
+                },
+            },
+        ],
+    };
+}
