@@ -272,9 +272,9 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
     {
         foreach (var (path, body) in new[]
         {
-            ("/summarize", """{"text":"half: %","\ud83d":1}"""),
-            ("/classify", """{"text":"half: %"}"""),
-            ("/chat", """{"messages":[{"role":"user","content":"half: %"}]}"""),
+            ("/summarize?fresh=1", """{"text":"half: %","\ud83d":1}"""),
+            ("/classify?fresh=1", """{"text":"half: %"}"""),
+            ("/chat?fresh=1", """{"messages":[{"role":"user","content":"half: %"}]}"""),
         })
         {
             _gateway.Upstream.Reset();
@@ -309,6 +309,8 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("?message=a&model=gpt-4o&model=gpt-4o-mini", "model")]
     [InlineData("?message=a&max_tokens=1&max_tokens=1", "max_tokens")]
     [InlineData("?message=a&other=1&other=2", "query")]
+    [InlineData("?message=a&fresh=maybe", "fresh")]
+    [InlineData("?message=a&fresh=1&fresh=1", "fresh")]
     [InlineData("?message=a&max_tokens=ten", "max_tokens")]
     [InlineData("?message=a&max_tokens=0", "max_tokens")]
     [InlineData("?message=a&max_tokens=-1", "max_tokens")]
@@ -350,7 +352,7 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         using var timeout = new CancellationTokenSource(Patience);
         _gateway.Upstream.Reset();
 
-        var response = await RawAsync($"GET /chat-stream?{query} HTTP/1.1\r\nhost: x\r\n\r\n", timeout.Token);
+        var response = await RawAsync($"GET /chat-stream?{query}&fresh=1 HTTP/1.1\r\nhost: x\r\n\r\n", timeout.Token);
 
         Assert.Equal(200, response!.Status);
         Assert.Equal(message, LastMessage());
@@ -517,6 +519,19 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
 
         Assert.Equal(query, (await RawAsync($"GET /chat-stream?message={new string('a', length)} HTTP/1.1\r\nhost: x\r\n\r\n", timeout.Token))!.Status);
         Assert.Equal(header == 200 ? 431 : header, (await RawAsync($"GET /health/live HTTP/1.1\r\nhost: x\r\n{manyHeaders}\r\n", timeout.Token))!.Status);
+    }
+
+    [Theory]
+    [InlineData("/summarize", "maybe")]
+    [InlineData("/classify", "1,0")]
+    [InlineData("/chat", "%ff")]
+    [InlineData("/chat-stream", "TRUE")]
+    public async Task TakesAFlagAsYesOrNo(string path, string value)
+    {
+        using var response = await _gateway.PostAsync($"{path}?fresh={value}", """{"text":"a","message":"a"}""");
+
+        var problem = await Problem.AssertAsync(response, 400, "invalid_request");
+        Assert.Equal("fresh", Assert.Single(Problem.FieldsOf(problem)));
     }
 
     [Fact]

@@ -147,7 +147,7 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     public async Task TakesABodyUpToTheLimit(int length, HttpStatusCode expected)
     {
         await using var gateway = await GatewayHost.StartAsync("Http:MaxBodyBytes=2048");
-        foreach (var content in new HttpContent[] { GatewayCalls.Json(TextOf(length)), Chunked(TextOf(length)), Compressed(Encoding.UTF8.GetBytes(TextOf(length))) })
+        foreach (var content in new HttpContent[] { GatewayCalls.Json(TextOf(length, 'a')), Chunked(TextOf(length, 'b')), Compressed(Encoding.UTF8.GetBytes(TextOf(length, 'c'))) })
         {
             gateway.Upstream.Reset();
             using var response = await gateway.Client.SendAsync(GatewayCalls.Post("/summarize", content));
@@ -157,7 +157,7 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
             Assert.Equal(expected == HttpStatusCode.OK ? 1 : 0, gateway.Upstream.Calls);
         }
 
-        static string TextOf(int length) => $$"""{"text":"{{new string('a', length - 11)}}"}""";
+        static string TextOf(int length, char letter) => $$"""{"text":"{{new string(letter, length - 11)}}"}""";
     }
 
     [Theory]

@@ -258,7 +258,7 @@ public class MutatedRequestsTests
 
         private static string Pick(Random random, IReadOnlyList<string> choices) => choices[random.Next(choices.Count)];
 
-        private static IEnumerable<string> Pick(Random random, IReadOnlyList<string> choices, int count) =>
-            Enumerable.Range(0, count).Select(_ => Pick(random, choices)).ToList();
+        private static List<string> Pick(Random random, IReadOnlyList<string> choices, int count) =>
+            [.. Enumerable.Range(0, count).Select(_ => Pick(random, choices))];
     }
 }

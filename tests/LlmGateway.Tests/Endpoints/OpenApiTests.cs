@@ -94,9 +94,50 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
         var request = Schema(document, document.GetProperty("paths").GetProperty("/classify").GetProperty("post").GetProperty("requestBody")
             .GetProperty("content").GetProperty("application/json"));
 
-        var category = request.GetProperty("properties").GetProperty("categories").ToString();
+        var forms = request.GetProperty("properties").GetProperty("categories").GetProperty("items").GetProperty("oneOf").EnumerateArray().ToList();
 
-        Assert.Contains("items", category, StringComparison.Ordinal);
+        Assert.Equal(["string", "object"], forms.Select(form => form.GetProperty("type").GetString()));
+        Assert.Equal(["name", "description"], PropertiesOf(forms[1]));
+    }
+
+    [Theory]
+    [InlineData("SummarizeRequest", "text")]
+    [InlineData("ClassifyRequest", "text")]
+    [InlineData("ChatRequest", "")]
+    [InlineData("ChatMessage", "role content")]
+    [InlineData("SummarizeResponse", "summary model truncated input_tokens chunks")]
+    [InlineData("ProblemBody", "type title status detail code retryable request_id")]
+    public async Task RequiresOnlyWhatMustBeThere(string schema, string required)
+    {
+        var document = await DocumentAsync();
+        var described = document.GetProperty("components").GetProperty("schemas").GetProperty(schema);
+
+        var names = described.TryGetProperty("required", out var listed) ? listed.EnumerateArray().Select(name => name.GetString()) : [];
+
+        Assert.Equal(required.Split(' ', StringSplitOptions.RemoveEmptyEntries), names);
+    }
+
+    [Fact]
+    public async Task PromisesNoNumbersInQuotes()
+    {
+        var document = await DocumentAsync();
+        var properties = document.GetProperty("components").GetProperty("schemas").EnumerateObject()
+            .Where(schema => schema.Value.TryGetProperty("properties", out _))
+            .SelectMany(schema => schema.Value.GetProperty("properties").EnumerateObject());
+
+        Assert.All(properties, property => Assert.False(
+            property.Value.ToString() is var text && text.Contains("\"string\"", StringComparison.Ordinal) && (text.Contains("\"integer\"", StringComparison.Ordinal) || text.Contains("\"number\"", StringComparison.Ordinal)),
+            property.Name));
+    }
+
+    [Fact]
+    public async Task NamesTheRoles()
+    {
+        var document = await DocumentAsync();
+
+        var role = document.GetProperty("components").GetProperty("schemas").GetProperty("LlmRole");
+
+        Assert.Equal(["system", "user", "assistant"], role.GetProperty("enum").EnumerateArray().Select(name => name.GetString()));
     }
 
     private static JsonElement Schema(JsonElement document, JsonElement content)

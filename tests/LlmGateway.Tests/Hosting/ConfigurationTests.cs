@@ -6,7 +6,6 @@ using System.Reflection;
 using System.Text.Json;
 using LlmGateway.Hosting;
 using LlmGateway.Tests.Hosts;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Tests.Hosting;
@@ -44,6 +43,15 @@ public class ConfigurationTests
     [InlineData("Classify:MaxCategories=0")]
     [InlineData("Classify:Categories:0:Name=other", "Classify:Categories")]
     [InlineData("Classify:Categories:0:Name=", "Classify:Categories")]
+    [InlineData("Cache:MemoryBytes=-1")]
+    [InlineData("Cache:Chat:TimeToLive=-00:00:01")]
+    [InlineData("Cache:Summarize:StaleIfError=-00:00:01")]
+    [InlineData("REDIS_URL=http://host", "REDIS_URL")]
+    [InlineData("Redis:Url=redis://", "Redis:Url")]
+    [InlineData("Redis:ReadTimeout=00:00:11")]
+    [InlineData("Redis:BreakerFailures=0")]
+    [InlineData("Redis:Lease=00:00:00")]
+    [InlineData("Redis:WriteQueueLimit=0")]
     [InlineData("Llm:Provider=nobody")]
     [InlineData("Llm:OpenAI:BaseUrl=ftp://host/v1", "Llm:OpenAI:BaseUrl", "OPENAI_BASE_URL=")]
     [InlineData("OPENAI_BASE_URL=not an address", "OPENAI_BASE_URL")]
@@ -97,6 +105,8 @@ public class ConfigurationTests
     [InlineData("Chat:Temperature=1")]
     [InlineData("Classify:Labels:0=a")]
     [InlineData("Classify:Categories:0:Title=a")]
+    [InlineData("Cache:Classify:Ttl=1")]
+    [InlineData("Redis:Host=x")]
     [InlineData("Llm:Modells:x:ContextWindow=1")]
     [InlineData("Llm:Models:gpt-4o:Pice=1")]
     [InlineData("Llm:OpenAI:Url=http://x")]
@@ -220,7 +230,7 @@ public class ConfigurationTests
             Assert.True(told is not null, $"appsettings.json does not name {path}.");
             if (IsCollection(property)) continue;
             var text = told.Value.ValueKind == JsonValueKind.String ? told.Value.GetString()! : told.Value.GetRawText();
-            Assert.Equal(value, TypeDescriptor.GetConverter(Nullable.GetUnderlyingType(property) ?? property).ConvertFromInvariantString(text));
+            Assert.Equal(value ?? (property == typeof(string) ? "" : null), TypeDescriptor.GetConverter(Nullable.GetUnderlyingType(property) ?? property).ConvertFromInvariantString(text));
         }
         foreach (var path in PathsOf(File.Value.GetProperty(section), section))
             Assert.Contains(defaults, leaf => path == leaf.Path || (IsCollection(leaf.Property) && path.StartsWith(leaf.Path + ":", StringComparison.Ordinal)));

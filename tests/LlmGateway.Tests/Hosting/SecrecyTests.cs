@@ -20,7 +20,8 @@ public class SecrecyTests
         await using var gateway = await StartAsync();
         gateway.Upstream.Script = new FakeScript { Text = $"Listen: {Completion} is said.", Choice = Prompt };
 
-        foreach (var request in Requests())
+        // Once from the model, once as it was stored.
+        foreach (var request in Requests().Concat(Requests()))
         {
             using var response = await gateway.Client.SendAsync(request);
             await response.Content.ReadAsStringAsync();
@@ -164,7 +165,7 @@ public class SecrecyTests
                 "/classify", $$"""{"text":"{{Prompt}}","categories":["{{Prompt}}",{"name":"other {{Prompt}}","description":"{{Prompt}}"}]}"""),
             GatewayCalls.Post("/chat", $$"""{"message":"{{Prompt}}","system":"{{Prompt}}"}"""),
             GatewayCalls.Post("/chat", $$"""{"messages":[{"role":"assistant","content":"{{Prompt}}"},{"role":"user","content":"{{Prompt}}"}]}""", "application/json"),
-            new HttpRequestMessage(HttpMethod.Get, $"/chat-stream?message={Escaped}&system={Escaped}&note={Escaped}"),
+            new HttpRequestMessage(HttpMethod.Get, $"/chat-stream?message={Escaped}&system={Escaped}&note={Escaped}&max_tokens=77"),
         ];
         foreach (var request in requests)
         {

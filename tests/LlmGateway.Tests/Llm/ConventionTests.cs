@@ -55,7 +55,7 @@ public class ConventionTests
     [InlineData(@"\bStopwatch\b")]
     [InlineData(@"\bEnvironment\.TickCount")]
     [InlineData(@"\bThread\.Sleep\b")]
-    [InlineData(@"\bTask\.Delay\((?![^;]*[tT]imeProvider)")]
+    [InlineData(@"\bTask\.Delay\((?!Timeout\.Infinite)(?![^;]*[tT]imeProvider)")]
     [InlineData(@"\bnew PeriodicTimer\((?![^;]*[tT]imeProvider)")]
     [InlineData(@"\bnew (System\.Threading\.)?Timer\(")]
     [InlineData(@"\bnew CancellationTokenSource\((?!\))(?![^;]*[tT]imeProvider)")]

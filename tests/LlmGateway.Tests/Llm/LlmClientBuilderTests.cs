@@ -28,7 +28,7 @@ public class LlmClientBuilderTests
         var innermost = new Innermost();
         var client = new LlmClientBuilder(innermost).Use(inner => new First(inner)).Build();
         using var cancellation = new CancellationTokenSource();
-        var request = new LlmRequest(LlmTask.Chat, "m", [], MaxOutputTokens: 1);
+        var request = new LlmRequest(LlmTask.Chat, "m", [], 1);
         var embedding = new EmbeddingRequest { Model = "m", Inputs = [] };
 
         await client.CompleteAsync(request, cancellation.Token);

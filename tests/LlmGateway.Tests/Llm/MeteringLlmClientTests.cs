@@ -5,7 +5,7 @@ namespace LlmGateway.Tests.Llm;
 
 public class MeteringLlmClientTests
 {
-    private static readonly LlmRequest Request = new(LlmTask.Chat, "asked", [], MaxOutputTokens: 1);
+    private static readonly LlmRequest Request = new(LlmTask.Chat, "asked", [], 1);
 
     [Fact]
     public async Task PricesAnAnswerByWhoAnswered()
@@ -55,22 +55,47 @@ public class MeteringLlmClientTests
         Assert.Equal(0, (await client.StreamAsync(Request, default).ToListAsync())[^1].CostUsd);
     }
 
+    [Theory]
+    [InlineData(CacheStatus.Hit)]
+    [InlineData(CacheStatus.Coalesced)]
+    [InlineData(CacheStatus.Stale)]
+    public async Task CountsAsSavedWhatSomebodyElsePaid(CacheStatus status)
+    {
+        var client = Metering(new Answering("openai", "answered", new LlmUsage(1_000_000, 0), new CacheResult(status)));
+
+        var response = await client.CompleteAsync(Request, default);
+        var last = (await client.StreamAsync(Request, default).ToListAsync())[^1];
+
+        Assert.Equal((0, 2), (response.CostUsd, response.SavedUsd));
+        Assert.Equal((0, 2), (last.CostUsd, last.SavedUsd));
+    }
+
+    [Theory]
+    [InlineData(CacheStatus.Miss)]
+    [InlineData(CacheStatus.Bypass)]
+    public async Task SavesNothingWhereTheModelWasAsked(CacheStatus status)
+    {
+        var response = await Metering(new Answering("openai", "answered", new LlmUsage(1_000_000, 0), new CacheResult(status))).CompleteAsync(Request, default);
+
+        Assert.Equal((2, null), (response.CostUsd, response.SavedUsd));
+    }
+
     private static MeteringLlmClient Metering(ILlmClient inner) => new(inner, new ModelTable(
     [
         new ModelInfo { Name = "asked", InputPrice = 200, OutputPrice = 800 },
         new ModelInfo { Name = "answered", InputPrice = 2, CachedInputPrice = 1, OutputPrice = 8 },
     ]));
 
-    private sealed class Answering(string provider, string model, LlmUsage? usage) : ILlmClient
+    private sealed class Answering(string provider, string model, LlmUsage? usage, CacheResult? cache = null) : ILlmClient
     {
         private readonly LlmOrigin _origin = new(provider, model);
 
         public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
-            Task.FromResult(new LlmResponse { FinishReason = FinishReason.Stop, Origin = _origin, Usage = usage });
+            Task.FromResult(new LlmResponse { FinishReason = FinishReason.Stop, Origin = _origin, Usage = usage, Cache = cache });
 
         public IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) => new[]
         {
-            new LlmUpdate { Text = "a", Origin = _origin },
+            new LlmUpdate { Text = "a", Origin = _origin, Cache = cache },
             new LlmUpdate { Text = "b" },
             new LlmUpdate { FinishReason = FinishReason.Stop, Usage = usage },
         }.ToAsyncEnumerable();

@@ -1,5 +1,6 @@
 using System.Reflection;
 using LlmGateway.Llm;
+using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Resilience;
 using LlmGateway.Tests.Hosts;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,13 +11,13 @@ namespace LlmGateway.Tests.Llm;
 public class PipelineTests
 {
     [Fact]
-    public async Task MetersThenChecksToolsThenRoutes()
+    public async Task MetersThenSharesAnswersThenChecksToolsThenRoutes()
     {
         await using var gateway = await GatewayHost.StartAsync();
 
         var chain = Chain(gateway.Services.GetRequiredService<ILlmClient>());
 
-        Assert.Equal([typeof(MeteringLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)], chain.Select(client => client.GetType()));
+        Assert.Equal([typeof(MeteringLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)], chain.Select(client => client.GetType()));
     }
 
     [Theory]

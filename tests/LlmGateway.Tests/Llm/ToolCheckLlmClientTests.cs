@@ -10,7 +10,7 @@ public class ToolCheckLlmClientTests
     private const string Bad = """{"yes":"perhaps"}""";
 
     private static readonly LlmRequest Request = new(
-        LlmTask.Classify, "m", [], MaxOutputTokens: 1,
+        LlmTask.Classify, "m", [], 1,
         Tool: new LlmTool(
             "answer", "Answers.", JsonElement.Parse("""{"type":"object","properties":{"yes":{"type":"boolean"}},"required":["yes"],"additionalProperties":false}""")));
 
