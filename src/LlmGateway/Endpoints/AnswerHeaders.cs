@@ -22,12 +22,15 @@ internal static class AnswerHeaders
         }
         if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
         if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
-        var total = timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds;
+        var total = Milliseconds(timeProvider.GetElapsedTime(facts.Started));
         headers[ResponseHeaders.ServerTiming] =
             response.Cache is { IsFree: true }
-                ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total:0.0}")
-                : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={response.Origin.UpstreamTime.TotalMilliseconds:0.0}, total;dur={total:0.0}");
+                ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total}")
+                : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={Milliseconds(response.Origin.UpstreamTime)}, total;dur={total}");
     }
+
+    /// <summary>To the tenth; as a decimal of one place, which is written several times faster than a double with a format.</summary>
+    private static decimal Milliseconds(TimeSpan time) => new((int)Math.Round(time.TotalMilliseconds * 10), 0, 0, isNegative: false, scale: 1);
 
     /// <summary>What is known before the answer's end: on a stream the rest is in its last frame.</summary>
     public static void SetOrigin(HttpContext context, LlmOrigin origin, CacheResult? cache)

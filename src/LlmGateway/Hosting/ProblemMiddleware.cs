@@ -7,8 +7,21 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        var failure = await RunAsync(context);
-        if (failure is null || context.RequestAborted.IsCancellationRequested) return;
+        LlmException? failure;
+        try
+        {
+            await next(context);
+            failure = context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null } response ? Problems.FromStatus(response.StatusCode) : null;
+        }
+        catch (Exception exception)
+        {
+            failure = Failure(exception, context);
+        }
+        if (failure is not null && !context.RequestAborted.IsCancellationRequested) await TellAsync(context, failure);
+    }
+
+    private static async Task TellAsync(HttpContext context, LlmException failure)
+    {
         if (context.Response.HasStarted)
         {
             // Too late for a status: a cut connection is the only way left to say that the answer is not whole.
@@ -24,31 +37,21 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         await ProblemBody.WriteAsync(context, failure);
     }
 
-    private async Task<LlmException?> RunAsync(HttpContext context)
+    /// <returns>Null where the caller has gone: whatever broke on the way out, nobody is left to be told. The request's own log line says 499.</returns>
+    private LlmException? Failure(Exception exception, HttpContext context)
     {
-        try
+        switch (exception)
         {
-            await next(context);
-            return context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null } response ? Problems.FromStatus(response.StatusCode) : null;
-        }
-        catch (LlmException exception)
-        {
-            return exception;
-        }
-        catch (BadHttpRequestException exception)
-        {
-            return Problems.FromStatus(exception.StatusCode);
-        }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
-        {
-            // The caller has gone: whatever broke on the way out, nobody is left to be told. The request's own log line says 499.
-            return null;
-        }
-        catch (Exception exception)
-        {
-            // An exception's message may quote what it choked on: its type and its place are enough to find it.
-            Unexpected(exception.GetType().FullName, exception.StackTrace, RequestFacts.Of(context).RequestId);
-            return Problems.FromStatus(StatusCodes.Status500InternalServerError);
+            case LlmException known:
+                return known;
+            case BadHttpRequestException bad:
+                return Problems.FromStatus(bad.StatusCode);
+            case var _ when context.RequestAborted.IsCancellationRequested:
+                return null;
+            default:
+                // An exception's message may quote what it choked on: its type and its place are enough to find it.
+                Unexpected(exception.GetType().FullName, exception.StackTrace, RequestFacts.Of(context).RequestId);
+                return Problems.FromStatus(StatusCodes.Status500InternalServerError);
         }
     }
 

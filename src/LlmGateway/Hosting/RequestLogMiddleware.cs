@@ -1,4 +1,5 @@
-using System.Security.Cryptography;
+using Serilog.Events;
+using ILogger = Serilog.ILogger;
 
 namespace LlmGateway.Hosting;
 
@@ -6,12 +7,16 @@ namespace LlmGateway.Hosting;
 /// Gives each request its id, and each one event in the log. The route's pattern stands for the path, and the query is left out:
 /// both may hold a prompt.
 /// </summary>
-internal sealed partial class RequestLogMiddleware(RequestDelegate next, TimeProvider timeProvider, ILogger<RequestLogMiddleware> logger)
+internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider timeProvider, ILogger logger)
 {
     /// <summary>Nginx's word for a caller that left before its answer was there.</summary>
     public const int ClientClosedRequest = 499;
 
     private const int MaxRequestIdLength = 64;
+
+    private static readonly EventKind Answered = new(1, "Request", "{Method} {Route} {Status} in {ElapsedMs} ms, request {RequestId}");
+
+    private readonly ILogger _logger = logger.ForContext<RequestLogMiddleware>();
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -31,12 +36,24 @@ internal sealed partial class RequestLogMiddleware(RequestDelegate next, TimePro
     private void Log(HttpContext context, RequestFacts facts)
     {
         var status = context.RequestAborted.IsCancellationRequested && facts.ErrorCode is null ? ClientClosedRequest : context.Response.StatusCode;
-        var level = status >= 500 ? LogLevel.Error : facts.ErrorCode is not null && status < 400 ? LogLevel.Warning : LogLevel.Information;
-        if (!logger.IsEnabled(level)) return;
-        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText;
-        Answered(
-            level, Method(context.Request.Method), route, status, Math.Round(timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds, 1), facts.RequestId, facts.ErrorCode,
-            facts.Origin?.Model, facts.Origin?.Provider, facts.Origin?.Attempts, facts.Usage?.InputTokens, facts.Usage?.OutputTokens, facts.CostUsd);
+        var level = status >= 500 ? LogEventLevel.Error : facts.ErrorCode is not null && status < 400 ? LogEventLevel.Warning : LogEventLevel.Information;
+        if (!_logger.IsEnabled(level)) return;
+        Answered.Write(
+            _logger,
+            level,
+            timeProvider.GetUtcNow(),
+            ("Method", Method(context.Request.Method)),
+            ("Route", (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText),
+            ("Status", status),
+            ("ElapsedMs", Math.Round(timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds, 1)),
+            ("RequestId", facts.RequestId),
+            ("ErrorCode", facts.ErrorCode),
+            ("Model", facts.Origin?.Model),
+            ("Provider", facts.Origin?.Provider),
+            ("Attempts", facts.Origin?.Attempts),
+            ("InputTokens", facts.Usage?.InputTokens),
+            ("OutputTokens", facts.Usage?.OutputTokens),
+            ("CostUsd", facts.CostUsd));
     }
 
     /// <summary>The caller's own id where it is one that a log can bear, so that both sides' logs meet.</summary>
@@ -46,15 +63,11 @@ internal sealed partial class RequestLogMiddleware(RequestDelegate next, TimePro
         if (given.Count == 1 && given[0] is { Length: > 0 and <= MaxRequestIdLength } id && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
             return id;
         Span<byte> random = stackalloc byte[12];
-        RandomNumberGenerator.Fill(random);
+        // It has to be different, not secret: the system's generator would cost more than the rest of this.
+        Random.Shared.NextBytes(random);
         return Convert.ToHexStringLower(random);
     }
 
     private static string Method(string method) =>
         HttpMethods.GetCanonicalizedValue(method) is { } known && known.All(char.IsAsciiLetterUpper) && known.Length <= 7 ? known : "OTHER";
-
-    [LoggerMessage(EventId = 1, EventName = "Request", Message = "{Method} {Route} {Status} in {ElapsedMs} ms, request {RequestId}")]
-    private partial void Answered(
-        LogLevel level, string method, string? route, int status, double elapsedMs, string requestId, string? errorCode, string? model, string? provider, int? attempts,
-        int? inputTokens, int? outputTokens, decimal? costUsd);
 }
