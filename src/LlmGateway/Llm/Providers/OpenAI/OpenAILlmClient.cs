@@ -19,11 +19,14 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     private readonly ChatClient _chat;
     private readonly EmbeddingClient _embeddings;
 
-    public OpenAILlmClient(OpenAIOptions options, TimeProvider timeProvider)
+    /// <param name="options">How OpenAI is reached.</param>
+    /// <param name="timeProvider">The clock of the idle timeout.</param>
+    /// <param name="handler">Takes the place of the network.</param>
+    public OpenAILlmClient(OpenAIOptions options, TimeProvider timeProvider, HttpMessageHandler? handler = null)
     {
         _options = options;
         _timeProvider = timeProvider;
-        _http = OpenAITransport.CreateHttpClient(options);
+        _http = OpenAITransport.CreateHttpClient(handler ?? OpenAITransport.CreateHandler(options));
         var credential = OpenAITransport.CreateCredential(options);
         var clientOptions = OpenAITransport.CreateOptions(options, _http);
         // The model named here is not sent by protocol methods: each body names its own.

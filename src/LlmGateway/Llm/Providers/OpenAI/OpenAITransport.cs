@@ -7,7 +7,7 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 /// <summary>The connection to the provider: the SDK's client on a handler of our own, without the SDK's retries and timeouts.</summary>
 internal static class OpenAITransport
 {
-    public static HttpClient CreateHttpClient(OpenAIOptions options) => new(new SocketsHttpHandler
+    public static SocketsHttpHandler CreateHandler(OpenAIOptions options) => new()
     {
         ConnectTimeout = options.ConnectTimeout,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
@@ -18,7 +18,9 @@ internal static class OpenAITransport
         AllowAutoRedirect = false,
         UseCookies = false,
         ActivityHeadersPropagator = null,
-    })
+    };
+
+    public static HttpClient CreateHttpClient(HttpMessageHandler handler) => new(handler)
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
