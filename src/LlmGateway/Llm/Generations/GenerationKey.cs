@@ -52,9 +52,9 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
         public const int BufferSize = 1024;
 
         [ThreadStatic]
-        private static IncrementalHash? hasher;
+        private static IncrementalHash? _hasher;
 
-        private readonly IncrementalHash _hash = hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        private readonly IncrementalHash _hash = _hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         private readonly Span<byte> _buffer = buffer;
         private int _used;
 
