@@ -41,7 +41,7 @@ public class SingleFlightTests
             }
             if (wave == 1) await gate.Reached.WaitAsync(Patience);
             var arrived = wave * Wave;
-            await Until(() => arrivals.Number == arrived);
+            await Until.TrueAsync(() => arrivals.Number == arrived, Patience);
         }
         // Each stream has its head, with the first words behind it. The others have nothing to tell yet.
         await Task.WhenAll(streams).WaitAsync(Patience);
@@ -88,7 +88,7 @@ public class SingleFlightTests
         Assert.Equal("COALESCED", second.Headers.GetValues("x-cache").Single());
 
         first.Dispose();
-        await Until(() => gateway.Log.Of("Request").Count == 1);
+        await Until.TrueAsync(() => gateway.Log.Of("Request").Count == 1, Patience);
         Assert.Equal(1, gateway.Upstream.InFlight);
         gate.Open();
 
@@ -124,7 +124,7 @@ public class SingleFlightTests
         gateway.Upstream.Script = new FakeScript { Status = 500, Gate = gate };
         var asked = Enumerable.Range(0, Callers).Select(i => i % 2 == 0 ? AskAsync(gateway) : StreamAsync(gateway)).ToList();
         await gate.Reached.WaitAsync(Patience);
-        await Until(() => Arrivals.Of(gateway).Number == Callers);
+        await Until.TrueAsync(() => Arrivals.Of(gateway).Number == Callers, Patience);
         gate.Open();
 
         var answers = await Task.WhenAll(asked.Select(ReadAsync)).WaitAsync(Patience);
@@ -144,13 +144,6 @@ public class SingleFlightTests
         using var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = "hi" }) };
         request.Headers.Accept.ParseAdd("application/json");
         return await gateway.Client.SendAsync(request);
-    }
-
-    private static async Task Until(Func<bool> condition)
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        while (!condition())
-            await Task.Delay(5, patience.Token);
     }
 
     /// <summary>Counts, outside of the whole pipeline, those who have an answer, or a part in one that is under way.</summary>

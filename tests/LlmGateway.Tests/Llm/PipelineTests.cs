@@ -11,13 +11,15 @@ namespace LlmGateway.Tests.Llm;
 public class PipelineTests
 {
     [Fact]
-    public async Task MetersThenSharesAnswersThenChecksToolsThenRoutes()
+    public async Task MetersThenSharesThenChecksToolsThenRoutes()
     {
         await using var gateway = await GatewayHost.StartAsync();
 
         var chain = Chain(gateway.Services.GetRequiredService<ILlmClient>());
 
-        Assert.Equal([typeof(MeteringLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)], chain.Select(client => client.GetType()));
+        Assert.Equal(
+            [typeof(MeteringLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)],
+            chain.Select(client => client.GetType()));
     }
 
     [Theory]

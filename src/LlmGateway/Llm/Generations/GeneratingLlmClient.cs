@@ -251,7 +251,9 @@ internal sealed partial class GeneratingLlmClient(
     private static bool IsWhole(FinishReason finish) => finish == FinishReason.Stop || finish == FinishReason.ToolCalls;
 
     private static CacheResult Result(Generation generation, bool joined) =>
-        joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass) ? generation.Source with { Status = CacheStatus.Coalesced } : generation.Source;
+        joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass)
+            ? generation.Source with { Status = CacheStatus.Coalesced }
+            : generation.Source;
 
     private static LlmUpdate AtOnce(LlmResponse response, CacheResult result) => new()
     {

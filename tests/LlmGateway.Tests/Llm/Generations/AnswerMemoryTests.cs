@@ -1,12 +1,12 @@
 using System.Text;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
+using LlmGateway.Tests.Hosts;
 
 namespace LlmGateway.Tests.Llm.Generations;
 
 /// <summary>Weighs the process, in which nothing else may then run.</summary>
-[CollectionDefinition(nameof(AnswerMemoryTests), DisableParallelization = true)]
-[Collection(nameof(AnswerMemoryTests))]
+[Collection(Quiet.Name)]
 public sealed class AnswerMemoryTests
 {
     [Fact]

@@ -1,10 +1,12 @@
 using System.Collections;
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Reflection;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
+using LlmGateway.Llm.Generations.Redis;
+using LlmGateway.Tests.Hosts;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LlmGateway.Tests.Llm.Generations;
@@ -14,16 +16,20 @@ internal sealed class GeneratingHarness : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private readonly RedisOptions _noRedis = new();
+    private readonly RedisConnection _redis;
+    private readonly RedisAnswers _redisAnswers;
+
     public GeneratingHarness(CacheOptions? options = null)
     {
         Options = options ?? new CacheOptions();
-        Store = new AnswerStore(Options);
-        Client = new GeneratingLlmClient(Upstream, Store, Options, Time, Log);
+        _redis = new RedisConnection(_noRedis, Time, NullLogger<RedisConnection>.Instance);
+        _redisAnswers = new RedisAnswers(_redis, _noRedis, NullLogger<RedisAnswers>.Instance);
+        Client = new GeneratingLlmClient(
+            Upstream, new AnswerStore(Options, _redisAnswers, Time), new SharedCalls(_redis, _redisAnswers, _noRedis, Time), Options, Time, Log);
     }
 
     public CacheOptions Options { get; }
-
-    public AnswerStore Store { get; }
 
     public FakeTimeProvider Time { get; } = new();
 
@@ -83,25 +89,24 @@ internal sealed class GeneratingHarness : IAsyncDisposable
         return response;
     }
 
-    public static async Task Until(Func<bool> condition)
-    {
-        for (var started = Stopwatch.GetTimestamp(); !condition(); await Task.Delay(1))
-        {
-            if (Stopwatch.GetElapsedTime(started) > Patience) throw new TimeoutException("The condition did not come to hold.");
-        }
-    }
+    public Task UntilLive(int calls) => Until.TrueAsync(() => Client.Live == calls, Patience);
 
     /// <summary>Nothing runs, and nothing is remembered of what ran.</summary>
     public async Task AssertNothingIsLeft()
     {
-        await Until(() => Client.Live == 0);
+        await UntilLive(0);
         var books = typeof(GeneratingLlmClient).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Select(field => field.GetValue(Client)).OfType<IDictionary>().ToList();
         Assert.NotEmpty(books);
         Assert.All(books, Assert.Empty);
     }
 
-    public ValueTask DisposeAsync() => Client.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        _redisAnswers.Dispose();
+        await _redis.DisposeAsync();
+    }
 
     /// <summary>Without the test runner's context, so that a reader goes on on the thread that wakes it.</summary>
     private static Task<T> AsInAServer<T>(Func<Task<T>> start)

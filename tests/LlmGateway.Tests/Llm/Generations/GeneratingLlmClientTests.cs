@@ -200,7 +200,7 @@ public sealed class GeneratingLlmClientTests : IAsyncLifetime
 
         var next = _harness.Complete(Chat);
         _harness.Calls[0].Fail(Failure);
-        await Until(() => _harness.Client.Live == 1);
+        await _harness.UntilLive(1);
         var joined = _harness.Complete(Chat);
         Assert.Equal(2, _harness.Calls.Count);
         _harness.Calls[1].Answer("b");
@@ -331,7 +331,7 @@ public sealed class GeneratingLlmClientTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
         _harness.Upstream.OnCall = call => call.Fail(Failure);
         await Assert.ThrowsAsync<LlmException>(() => _harness.Complete(Chat));
-        await Until(() => _harness.Client.Live == 0);
+        await _harness.UntilLive(0);
         Assert.Empty(_harness.Log.Lines);
     }
 
