@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -152,7 +153,8 @@ public class MutatedRequestsTests
         private static readonly string[] Headers =
         [
             "content-type: application/json", "content-type: application/json; charset=utf-8", "accept: application/json", "accept: text/event-stream",
-            "accept: */*;q=0.5, text/html", "content-encoding: identity", "x-request-id: abc-123", "expect: 100-continue", "origin: http://localhost:3000",
+            "accept: */*;q=0.5, text/html", "content-encoding: identity", "content-encoding: gzip",
+            "content-encoding: br", "content-encoding: deflate", "x-request-id: abc-123", "expect: 100-continue", "origin: http://localhost:3000",
             "last-event-id: 17", "idempotency-key: k", "authorization: Bearer x", "accept-encoding: gzip, br", "connection: keep-alive", "range: bytes=0-1",
             "if-none-match: *", "upgrade: websocket", "te: trailers",
         ];
@@ -172,6 +174,11 @@ public class MutatedRequestsTests
             var (method, target) = (Pick(random, Targets).Split(' ') is [var m, var t]) ? (m, t) : throw new UnreachableException();
             var body = method is "POST" ? Encoding.UTF8.GetBytes(Pick(random, Bodies)) : [];
             var headers = Pick(random, Headers, random.Next(4)).Prepend(method == "POST" ? Headers[0] : "accept: */*").ToList();
+            if (body.Length > 0 && random.Next(10) == 0)
+            {
+                headers.Add("content-encoding: gzip");
+                body = Compress(body);
+            }
             for (var i = random.Next(1, 4); i > 0; i--)
             {
                 switch (random.Next(10))
@@ -242,6 +249,14 @@ public class MutatedRequestsTests
             var noise = new byte[random.Next(1, 40)];
             random.NextBytes(noise);
             return noise;
+        }
+
+        private static byte[] Compress(byte[] body)
+        {
+            using var compressed = new MemoryStream();
+            using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest))
+                gzip.Write(body);
+            return compressed.ToArray();
         }
 
         private static byte[] Chunk(Random random, byte[] body)
