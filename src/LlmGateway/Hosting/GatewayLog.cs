@@ -28,8 +28,6 @@ internal static class GatewayLog
                 // Where it may log anything at all, it puts each request's path into every event of the request.
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", options.Level)
-                // Off altogether, or each event would carry the request's path.
-                .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .ReadFrom.Services(services)
                 .WriteTo.Sink(
                     Sink(options, services),

@@ -1,7 +1,7 @@
 namespace LlmGateway.Llm;
 
 /// <summary>Passes everything on: a decorator overrides what its one job touches.</summary>
-public abstract class DelegatingLlmClient(ILlmClient inner) : ILlmClient
+public abstract class DelegatingLlmClient(ILlmClient inner) : ILlmClient, IAsyncDisposable
 {
     internal ILlmClient Inner { get; } = inner;
 
@@ -13,4 +13,11 @@ public abstract class DelegatingLlmClient(ILlmClient inner) : ILlmClient
 
     public virtual Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
         Inner.EmbedAsync(request, cancellationToken);
+
+    /// <summary>The outermost decorator is disposed of by the container, and each passes it on.</summary>
+    public virtual async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (Inner is IAsyncDisposable disposable) await disposable.DisposeAsync();
+    }
 }

@@ -24,7 +24,7 @@ public enum LlmErrorKind
 }
 
 /// <summary>A request that could not be answered. The message is shown to the caller: it holds no prompt, no completion and no key.</summary>
-public class LlmException(LlmErrorKind kind, string message, Exception? innerException = null) : Exception(message, innerException)
+public sealed class LlmException(LlmErrorKind kind, string message, Exception? innerException = null) : Exception(message, innerException)
 {
     public LlmErrorKind Kind { get; } = kind;
 

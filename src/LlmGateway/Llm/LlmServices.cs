@@ -70,7 +70,7 @@ internal static class LlmServices
         return new LlmClientBuilder(provider)
             .Use(inner => new ResilientLlmClient(
                 inner, name, services.GetRequiredService<LlmOptions>().Resilience, timeProvider, services.GetRequiredService<ILogger<ResilientLlmClient>>()))
-            .Use(inner => new UpstreamLogLlmClient(inner, name, timeProvider, services.GetRequiredService<ILogger<UpstreamLogLlmClient>>()))
+            .Use(inner => new UpstreamLogLlmClient(inner, name, timeProvider, services.GetRequiredService<Serilog.ILogger>()))
             .Build();
     }
 

@@ -1,13 +1,23 @@
 using System.Runtime.CompilerServices;
+using LlmGateway.Hosting;
+using Serilog.Events;
+using ILogger = Serilog.ILogger;
 
 namespace LlmGateway.Llm;
 
 /// <summary>One event for each upstream call: who was asked, for how long, with what result; never what was said.</summary>
-internal sealed partial class UpstreamLogLlmClient(ILlmClient inner, string provider, TimeProvider timeProvider, ILogger<UpstreamLogLlmClient> logger)
+internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, TimeProvider timeProvider, ILogger logger)
     : DelegatingLlmClient(inner)
 {
     private const string Ok = "ok";
     private const string Aborted = "aborted";
+
+    private static readonly EventKind Ended = new(10, "UpstreamCall", "{Provider} {Model} {Task}: {Result} in {ElapsedMs} ms, request {RequestId}");
+
+    private static readonly EventKind Failed = new(
+        11, "UpstreamCallFailed", "{Provider} {Model} {Task}: {Kind} (status {UpstreamStatus}) after {ElapsedMs} ms, request {RequestId}");
+
+    private readonly ILogger _logger = logger.ForContext<UpstreamLogLlmClient>();
 
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
@@ -97,26 +107,27 @@ internal sealed partial class UpstreamLogLlmClient(ILlmClient inner, string prov
                 return;
             }
             var failure = exception as LlmException;
-            log.Failed(requestId, log.Provider, model, task, failure?.Kind.ToString() ?? exception.GetType().Name, failure?.UpstreamStatus, Milliseconds(log.Elapsed(started)));
+            log.Write(
+                Failed, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
+                ("Kind", failure?.Kind.ToString() ?? exception.GetType().Name), ("UpstreamStatus", failure?.UpstreamStatus),
+                ("ElapsedMs", Milliseconds(log.Elapsed(started))), ("RequestId", requestId));
         }
 
-        public void End(string result, LlmUsage? usage, FinishReason? finish) => log.Ended(
-            requestId, log.Provider, model, task, result, finish?.Value, Milliseconds(log.Elapsed(started)), _firstToken is { } first ? Milliseconds(first) : null,
-            usage?.InputTokens, usage?.OutputTokens);
+        public void End(string result, LlmUsage? usage, FinishReason? finish) => log.Write(
+            Ended, LogEventLevel.Information, ("Provider", log.Provider), ("Model", model), ("Task", task), ("Result", result),
+            ("FinishReason", finish?.Value), ("ElapsedMs", Milliseconds(log.Elapsed(started))),
+            ("FirstTokenMs", _firstToken is { } first ? Milliseconds(first) : null), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
+            ("RequestId", requestId));
     }
 
     private string Provider => provider;
 
     private TimeSpan Elapsed(long started) => timeProvider.GetElapsedTime(started);
 
+    private void Write(EventKind kind, LogEventLevel level, params ReadOnlySpan<(string Name, object? Value)> properties)
+    {
+        if (_logger.IsEnabled(level)) kind.Write(_logger, level, timeProvider.GetUtcNow(), properties);
+    }
+
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 1);
-
-    [LoggerMessage(EventId = 10, EventName = "UpstreamCall", Level = LogLevel.Information,
-        Message = "{Provider} {Model} {Task}: {Result} in {ElapsedMs} ms, request {RequestId}")]
-    private partial void Ended(
-        string? requestId, string provider, string model, string task, string result, string? finishReason, double elapsedMs, double? firstTokenMs, int? inputTokens, int? outputTokens);
-
-    [LoggerMessage(EventId = 11, EventName = "UpstreamCallFailed", Level = LogLevel.Warning,
-        Message = "{Provider} {Model} {Task}: {Kind} (status {UpstreamStatus}) after {ElapsedMs} ms, request {RequestId}")]
-    private partial void Failed(string? requestId, string provider, string model, string task, string kind, int? upstreamStatus, double elapsedMs);
 }

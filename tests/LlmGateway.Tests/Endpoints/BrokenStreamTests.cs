@@ -189,7 +189,7 @@ public class BrokenStreamTests
     {
         await Until.TrueAsync(() => gateway.Log.Of("Request").Count == 1, Soon);
         var request = Assert.Single(gateway.Log.Of("Request"));
-        Assert.Equal((status, $"\"{code}\""), (request.Properties["Status"].ToString(), request.Properties["errorCode"].ToString()));
+        Assert.Equal((status, $"\"{code}\""), (request.Properties["Status"].ToString(), request.Properties["ErrorCode"].ToString()));
         Assert.DoesNotContain(gateway.Log.Events, logged => logged.Exception is not null || logged.Level == LogEventLevel.Fatal);
         Assert.Empty(gateway.Log.Of("UnexpectedFailure"));
         Assert.DoesNotContain(Secret, gateway.Log.Text, StringComparison.Ordinal);

@@ -29,13 +29,13 @@ public class RequestLogTests
         Assert.Equal(200, request.Value("Status"));
         Assert.Equal(IdOf(response), request.Value("RequestId"));
         Assert.InRange(Assert.IsType<double>(request.Value("ElapsedMs")), 0.1, 20_000);
-        Assert.Equal("gpt-4o-mini", request.Value("model"));
-        Assert.Equal("openai", request.Value("provider"));
-        Assert.Equal(1, request.Value("attempts"));
-        Assert.Equal(100, request.Value("inputTokens"));
-        Assert.Equal(7, request.Value("outputTokens"));
-        Assert.Equal(0.0000192m, Assert.IsType<decimal>(request.Value("costUsd")));
-        Assert.Null(request.Value("errorCode"));
+        Assert.Equal("gpt-4o-mini", request.Value("Model"));
+        Assert.Equal("openai", request.Value("Provider"));
+        Assert.Equal(1, request.Value("Attempts"));
+        Assert.Equal(100, request.Value("InputTokens"));
+        Assert.Equal(7, request.Value("OutputTokens"));
+        Assert.Equal(0.0000192m, Assert.IsType<decimal>(request.Value("CostUsd")));
+        Assert.Null(request.Value("ErrorCode"));
     }
 
     [Theory]
@@ -60,10 +60,10 @@ public class RequestLogTests
         Assert.Equal([503, 429], failed.Select(call => call.Value("UpstreamStatus")));
         Assert.All(failed, call => Assert.Equal(LogEventLevel.Warning, call.Level));
         Assert.Equal("ok", succeeded.Value("Result"));
-        Assert.Equal("stop", succeeded.Value("finishReason"));
-        Assert.Equal(100, succeeded.Value("inputTokens"));
-        Assert.Equal(7, succeeded.Value("outputTokens"));
-        Assert.Equal(3, Assert.Single(await gateway.Log.WaitForAsync("Request", 1)).Value("attempts"));
+        Assert.Equal("stop", succeeded.Value("FinishReason"));
+        Assert.Equal(100, succeeded.Value("InputTokens"));
+        Assert.Equal(7, succeeded.Value("OutputTokens"));
+        Assert.Equal(3, Assert.Single(await gateway.Log.WaitForAsync("Request", 1)).Value("Attempts"));
     }
 
     [Theory]
@@ -77,7 +77,7 @@ public class RequestLogTests
 
         var request = Assert.Single(await gateway.Log.WaitForAsync("Request", 1));
         Assert.Equal(503, request.Value("Status"));
-        Assert.Equal("upstream_unavailable", request.Value("errorCode"));
+        Assert.Equal("upstream_unavailable", request.Value("ErrorCode"));
         Assert.Equal(LogEventLevel.Error, request.Level);
         Assert.Equal(6, gateway.Log.Of("UpstreamCallFailed").Count);
         Assert.Empty(gateway.Log.Of("UpstreamCall"));
@@ -100,7 +100,7 @@ public class RequestLogTests
         var request = Assert.Single(await gateway.Log.WaitForAsync("Request", 1));
         Assert.Equal(499, request.Value("Status"));
         Assert.Equal(LogEventLevel.Information, request.Level);
-        Assert.Null(request.Value("errorCode"));
+        Assert.Null(request.Value("ErrorCode"));
         Assert.Equal("aborted", Assert.Single(await gateway.Log.WaitForAsync("UpstreamCall", 1)).Value("Result"));
         Assert.Empty(gateway.Log.Of("UpstreamCallFailed"));
         Assert.Empty(gateway.Log.Of("UnexpectedFailure"));
@@ -141,7 +141,7 @@ public class RequestLogTests
 
         var request = Assert.Single(await gateway.Log.WaitForAsync("Request", 1));
         Assert.Equal(200, request.Value("Status"));
-        Assert.Equal("upstream_unavailable", request.Value("errorCode"));
+        Assert.Equal("upstream_unavailable", request.Value("ErrorCode"));
         Assert.Equal(LogEventLevel.Warning, request.Level);
         Assert.Single(gateway.Log.Of("StreamBroken"));
         Assert.Single(gateway.Log.Of("UpstreamCallFailed"));
@@ -156,7 +156,7 @@ public class RequestLogTests
         await gateway.Client.GetAsync("/health/live");
         await gateway.SummarizeAsync();
 
-        Assert.Equal("upstream_auth", Assert.Single(await gateway.Log.WaitForAsync("Request", 1)).Value("errorCode"));
+        Assert.Equal("upstream_auth", Assert.Single(await gateway.Log.WaitForAsync("Request", 1)).Value("ErrorCode"));
         Assert.All(gateway.Log.Events, logged => Assert.InRange(logged.Level, LogEventLevel.Error, LogEventLevel.Fatal));
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using LlmGateway.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Serilog.Core;
@@ -19,7 +20,7 @@ internal sealed class CapturedLog : ILogEventSink
     public string Text => string.Concat(_events.Select(Render));
 
     /// <summary>In place of the standard output; what is logged is the same.</summary>
-    public void Capture(WebApplicationBuilder builder) => builder.Services.AddSingleton<ILogEventSink>(this);
+    public void Capture(WebApplicationBuilder builder) => builder.Services.AddSingleton<ILogEventSink>(this).AddSingleton(new LogOutput(Stream.Null));
 
     public void Emit(LogEvent logEvent) => _events.Enqueue(logEvent);
 

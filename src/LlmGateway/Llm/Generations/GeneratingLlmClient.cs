@@ -10,7 +10,7 @@ namespace LlmGateway.Llm.Generations;
 /// </summary>
 internal sealed partial class GeneratingLlmClient(
     ILlmClient inner, AnswerStore store, SharedCalls shared, CacheOptions options, TimeProvider timeProvider, ILogger<GeneratingLlmClient> logger)
-    : DelegatingLlmClient(inner), IAsyncDisposable
+    : DelegatingLlmClient(inner)
 {
     private const int MaxRounds = 5;
 
@@ -63,11 +63,12 @@ internal sealed partial class GeneratingLlmClient(
     }
 
     /// <summary>Ends what still runs.</summary>
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         foreach (var generation in _running.Keys)
             generation.Abort();
         await Task.WhenAll(_running.Values);
+        await base.DisposeAsync();
     }
 
     private LlmResponse? Stored(GenerationKey key, LlmRequest request)
@@ -128,7 +129,7 @@ internal sealed partial class GeneratingLlmClient(
         catch (OperationCanceledException) when (generation.Aborted.IsCancellationRequested)
         {
             End(key, generation);
-            generation.Fail(new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted, for nobody was reading any more."));
+            generation.Fail(new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
         }
         catch (Exception exception)
         {
@@ -162,7 +163,7 @@ internal sealed partial class GeneratingLlmClient(
         {
             await AskAsync(key, generation, request);
         }
-        catch (LlmException) when (stored?.IsUsable(now) == true && generation.IsEmpty)
+        catch (LlmException failure) when (stored?.IsUsable(now) == true && generation.IsEmpty && CouldNotBeAsked(failure.Kind))
         {
             Answer(key, generation, stored, CacheStatus.Stale);
         }
@@ -247,6 +248,11 @@ internal sealed partial class GeneratingLlmClient(
             generation.Append(updates.Current);
         }
     }
+
+    /// <summary>A model that was asked, and refused, has answered: an older answer does not stand in for that.</summary>
+    private static bool CouldNotBeAsked(LlmErrorKind kind) => kind
+        is LlmErrorKind.UpstreamRateLimited or LlmErrorKind.UpstreamQuotaExhausted or LlmErrorKind.UpstreamAuth
+        or LlmErrorKind.UpstreamInvalidResponse or LlmErrorKind.UpstreamUnavailable or LlmErrorKind.UpstreamTimeout;
 
     private static bool IsWhole(FinishReason finish) => finish == FinishReason.Stop || finish == FinishReason.ToolCalls;
 

@@ -6,7 +6,7 @@ namespace LlmGateway.Llm.Generations.Redis;
 internal sealed class OwnedCall : IAsyncDisposable
 {
     /// <summary>A call that nobody else knows of.</summary>
-    public static readonly OwnedCall Alone = new();
+    public static OwnedCall Alone => new();
 
     // A stream longer than any answer; the bound is for what should not happen.
     private const int MaxEntries = 10_000;

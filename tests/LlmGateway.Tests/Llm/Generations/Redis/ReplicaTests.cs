@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using LlmGateway.FakeOpenAI;
 using LlmGateway.Tests.Hosts;
+using StackExchange.Redis;
 
 namespace LlmGateway.Tests.Llm.Generations.Redis;
 
@@ -152,6 +153,8 @@ public class ReplicaTests
         await using var replicas = await Replicas.StartAsync();
         replicas.Upstream.Script = new FakeScript { Pieces = ["kept"] };
         await replicas.AskAsync(0, "keep", stream: false);
+        // Its caller does not wait for Redis: the lease is given back when Redis has the answer.
+        await replicas.NoLeaseIsLeftAsync();
         await replicas.KillAsync(0);
 
         Assert.Equal("kept", await replicas.AskAsync(1, "keep", stream: false));
@@ -204,6 +207,12 @@ public class ReplicaTests
             using var request = GatewayCalls.Post(At(replica, "/chat"), $$"""{"message":"{{message}}"}""");
             var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             return new OpenStream(response, new StreamReader(await response.Content.ReadAsStreamAsync()));
+        }
+
+        public async Task NoLeaseIsLeftAsync()
+        {
+            await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
+            await Until.TrueAsync(() => !connection.GetServers()[0].Keys(pattern: "*:lease").Any(), Patience);
         }
 
         public async Task KillAsync(int replica) => await gateways[replica].DisposeAsync();
