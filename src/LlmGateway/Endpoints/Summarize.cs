@@ -42,7 +42,7 @@ internal static class Summarize
         Check(request, options);
         var model = models.GetChat(request.Model ?? options.Model);
         var text = request.Text!;
-        var counter = TokenCounters.Get(model.Encoding);
+        var counter = await TokenCounters.GetAsync(model.Encoding, cancellationToken);
         // Most texts are so short that there is nothing to be cut, and nothing to be counted before the answer is known to be new.
         var length = text.Length <= options.MaxInputTokens / TokenCounter.MaxTokensPerChar ? text.Length : counter.Cut(text, options.MaxInputTokens).Length;
         var truncated = length < text.Length;
