@@ -32,6 +32,7 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
 
     private static void CheckContentType(HttpRequest request)
     {
+        if (request.ContentType == "application/json") return;
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
             throw new LlmException(LlmErrorKind.UnsupportedMediaType, "Send JSON, with the header content-type: application/json.");
         var charset = HeaderUtilities.RemoveQuotes(type.Charset);

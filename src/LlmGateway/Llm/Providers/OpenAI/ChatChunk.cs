@@ -2,13 +2,20 @@ using System.Text.Json;
 
 namespace LlmGateway.Llm.Providers.OpenAI;
 
-/// <summary>What one event of a chat stream says; read without building a document, for there is one to every token.</summary>
+/// <summary>
+/// What one event of a chat stream says, or a whole answer; read without building a document, for there is an event to every token.
+/// </summary>
 internal readonly record struct ChatChunk
 {
     public string? Text { get; init; }
 
     /// <summary>The model declines to answer.</summary>
     public bool Refused { get; init; }
+
+    /// <summary>The first tool that the model called; told by whole answers only.</summary>
+    public string? ToolName { get; init; }
+
+    public string? ToolArguments { get; init; }
 
     public string? FinishReason { get; init; }
 
@@ -20,6 +27,8 @@ internal readonly record struct ChatChunk
     /// <summary>The event <c>[DONE]</c>.</summary>
     public bool Done { get; init; }
 
+    /// <param name="data">The data of one event, or the body of a whole answer.</param>
+    /// <exception cref="JsonException">It is no JSON object, or there is more than one.</exception>
     public static ChatChunk Parse(ReadOnlySpan<byte> data)
     {
         if (data.SequenceEqual("[DONE]"u8)) return new ChatChunk { Done = true };
@@ -39,31 +48,16 @@ internal readonly record struct ChatChunk
     {
         var chunk = new ChatChunk();
         var json = new Utf8JsonReader(data);
-        if (!json.Read() || json.TokenType != JsonTokenType.StartObject) throw new JsonException("An event is no JSON object.");
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject) throw new JsonException("The data is no JSON object.");
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            if (json.ValueTextEquals("choices"u8)) chunk = Choices(ref json, chunk);
+            if (json.ValueTextEquals("choices"u8)) chunk = First(ref json, chunk, Choice);
             else if (json.ValueTextEquals("usage"u8)) chunk = chunk with { Usage = OpenAIUsage.Read(ref json) ?? chunk.Usage };
             else if (json.ValueTextEquals("error"u8)) chunk = chunk with { Error = OpenAIError.Read(ref json) };
             else Skip(ref json);
         }
-        return chunk;
-    }
-
-    private static ChatChunk Choices(ref Utf8JsonReader json, ChatChunk chunk)
-    {
+        // Throws where something follows.
         json.Read();
-        if (json.TokenType != JsonTokenType.StartArray)
-        {
-            json.Skip();
-            return chunk;
-        }
-        // One choice is asked for: a second one would be somebody else's.
-        for (var first = true; json.Read() && json.TokenType != JsonTokenType.EndArray; first = false)
-        {
-            if (first && json.TokenType == JsonTokenType.StartObject) chunk = Choice(ref json, chunk);
-            else json.Skip();
-        }
         return chunk;
     }
 
@@ -71,27 +65,68 @@ internal readonly record struct ChatChunk
     {
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            if (json.ValueTextEquals("delta"u8)) chunk = Delta(ref json, chunk);
+            if (json.ValueTextEquals("delta"u8) || json.ValueTextEquals("message"u8)) chunk = Object(ref json, chunk, Message);
             else if (json.ValueTextEquals("finish_reason"u8)) chunk = chunk with { FinishReason = String(ref json) ?? chunk.FinishReason };
             else Skip(ref json);
         }
         return chunk;
     }
 
-    private static ChatChunk Delta(ref Utf8JsonReader json, ChatChunk chunk)
+    private static ChatChunk Message(ref Utf8JsonReader json, ChatChunk chunk)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
-        {
-            json.Skip();
-            return chunk;
-        }
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             if (json.ValueTextEquals("content"u8)) chunk = chunk with { Text = String(ref json) };
             else if (json.ValueTextEquals("refusal"u8)) chunk = chunk with { Refused = !string.IsNullOrEmpty(String(ref json)) };
+            else if (json.ValueTextEquals("tool_calls"u8)) chunk = First(ref json, chunk, ToolCall);
             else Skip(ref json);
         }
+        return chunk;
+    }
+
+    private static ChatChunk ToolCall(ref Utf8JsonReader json, ChatChunk chunk)
+    {
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            if (json.ValueTextEquals("function"u8)) chunk = Object(ref json, chunk, Function);
+            else Skip(ref json);
+        }
+        return chunk;
+    }
+
+    private static ChatChunk Function(ref Utf8JsonReader json, ChatChunk chunk)
+    {
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            if (json.ValueTextEquals("name"u8)) chunk = chunk with { ToolName = String(ref json) };
+            else if (json.ValueTextEquals("arguments"u8)) chunk = chunk with { ToolArguments = String(ref json) };
+            else Skip(ref json);
+        }
+        return chunk;
+    }
+
+    /// <summary>One choice, and one call, is asked for: a second one would be somebody else's.</summary>
+    private static ChatChunk First(ref Utf8JsonReader json, ChatChunk chunk, Reader read)
+    {
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartArray)
+        {
+            json.Skip();
+            return chunk;
+        }
+        for (var first = true; json.Read() && json.TokenType != JsonTokenType.EndArray; first = false)
+        {
+            if (first && json.TokenType == JsonTokenType.StartObject) chunk = read(ref json, chunk);
+            else json.Skip();
+        }
+        return chunk;
+    }
+
+    private static ChatChunk Object(ref Utf8JsonReader json, ChatChunk chunk, Reader read)
+    {
+        json.Read();
+        if (json.TokenType == JsonTokenType.StartObject) return read(ref json, chunk);
+        json.Skip();
         return chunk;
     }
 
@@ -108,4 +143,7 @@ internal readonly record struct ChatChunk
         json.Read();
         json.Skip();
     }
+
+    /// <summary>Stands on an object's beginning; on its end afterwards.</summary>
+    private delegate ChatChunk Reader(ref Utf8JsonReader json, ChatChunk chunk);
 }

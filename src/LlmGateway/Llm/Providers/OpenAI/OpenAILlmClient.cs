@@ -100,14 +100,17 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         string? requestId,
         CancellationToken cancellationToken)
     {
-        return await Guard(Call(), null, cancellationToken);
-
-        async ValueTask<T> Call()
+        try
         {
             using var response = await SendAsync(method, body, OpenAITransport.PerCall(requestId, cancellationToken));
             using var answer = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, _options.MaxResponseBytes, cancellationToken);
             if (answer.Truncated) throw OpenAIFailures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
             return read(answer.Memory);
+        }
+        catch (Exception exception) when (exception is not LlmException)
+        {
+            if (Failure(exception, null, cancellationToken) is { } failure) throw failure;
+            throw;
         }
     }
 
@@ -133,10 +136,15 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         }
         catch (Exception exception) when (exception is not LlmException)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (idle is { IsCancellationRequested: true }) throw OpenAIFailures.Idle(_options.IdleTimeout);
-            if (OpenAIFailures.FromException(exception) is { } failure) throw failure;
+            if (Failure(exception, idle, cancellationToken) is { } failure) throw failure;
             throw;
         }
+    }
+
+    /// <returns>Null where the exception is to get out as it is.</returns>
+    private LlmException? Failure(Exception exception, CancellationTokenSource? idle, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return idle is { IsCancellationRequested: true } ? OpenAIFailures.Idle(_options.IdleTimeout) : OpenAIFailures.FromException(exception);
     }
 }

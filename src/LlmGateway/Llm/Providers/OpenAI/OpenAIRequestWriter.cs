@@ -10,10 +10,33 @@ internal static class OpenAIRequestWriter
     // The body is JSON for a JSON parser, never HTML: escaping every non-ASCII letter would triple a text in another script.
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    public static BinaryData Chat(LlmRequest request, bool stream)
+    // What a thread keeps between two requests; a larger body was one of a kind.
+    private const int KeptBytes = 64 * 1024;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_buffer;
+
+    public static BinaryData Chat(LlmRequest request, bool stream) => Write(json => WriteChat(json, request, stream));
+
+    public static BinaryData Embeddings(EmbeddingRequest request) => Write(json => WriteEmbeddings(json, request));
+
+    /// <summary>The writer asks for three times what it may need, and growing clears what it grows by: once for each thread, not for each request.</summary>
+    private static BinaryData Write(Action<Utf8JsonWriter> write)
     {
-        var buffer = new ArrayBufferWriter<byte>(512 + request.Messages.Sum(message => message.Content.Length));
-        using var json = new Utf8JsonWriter(buffer, Options);
+        var buffer = t_buffer ?? new ArrayBufferWriter<byte>(KeptBytes / 4);
+        t_buffer = null;
+        using (var json = new Utf8JsonWriter(buffer, Options)) write(json);
+        var body = BinaryData.FromBytes(buffer.WrittenSpan.ToArray());
+        if (buffer.Capacity <= KeptBytes)
+        {
+            buffer.ResetWrittenCount();
+            t_buffer = buffer;
+        }
+        return body;
+    }
+
+    private static void WriteChat(Utf8JsonWriter json, LlmRequest request, bool stream)
+    {
         json.WriteStartObject();
         json.WriteString("model"u8, request.Model);
         json.WriteStartArray("messages"u8);
@@ -44,14 +67,10 @@ internal static class OpenAIRequestWriter
             json.WriteEndObject();
         }
         json.WriteEndObject();
-        json.Flush();
-        return BinaryData.FromBytes(buffer.WrittenMemory);
     }
 
-    public static BinaryData Embeddings(EmbeddingRequest request)
+    private static void WriteEmbeddings(Utf8JsonWriter json, EmbeddingRequest request)
     {
-        var buffer = new ArrayBufferWriter<byte>(256 + request.Inputs.Sum(input => input.Length));
-        using var json = new Utf8JsonWriter(buffer, Options);
         json.WriteStartObject();
         json.WriteString("model"u8, request.Model);
         json.WriteStartArray("input"u8);
@@ -61,8 +80,6 @@ internal static class OpenAIRequestWriter
         json.WriteString("encoding_format"u8, "base64"u8);
         if (request.Dimensions is { } dimensions) json.WriteNumber("dimensions"u8, dimensions);
         json.WriteEndObject();
-        json.Flush();
-        return BinaryData.FromBytes(buffer.WrittenMemory);
     }
 
     private static void WriteForcedTool(Utf8JsonWriter json, LlmTool tool)

@@ -8,23 +8,17 @@ internal static class OpenAIResponseReader
 {
     public static LlmResponse Chat(ReadOnlyMemory<byte> body, LlmRequest request)
     {
-        using var document = Parse(body);
-        var choice = document.RootElement.GetProperty("choices"u8) is { ValueKind: JsonValueKind.Array } choices && choices.GetArrayLength() > 0
-            ? choices[0]
-            : throw OpenAIFailures.Invalid("The model's provider sent an answer without a choice.");
-        var message = choice.GetProperty("message"u8);
-        var finish = Text(choice, "finish_reason"u8) ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without an end.");
-        if (finish == FinishReason.ContentFilter.Value || !string.IsNullOrEmpty(Text(message, "refusal"u8))) throw OpenAIFailures.Filtered();
+        var answer = ChatChunk.Parse(body.Span);
+        var finish = answer.FinishReason ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without an end.");
+        if (finish == FinishReason.ContentFilter.Value || answer.Refused) throw OpenAIFailures.Filtered();
         return new LlmResponse
         {
-            Text = request.Tool is null
-                ? Text(message, "content"u8) ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without content.")
-                : "",
-            // A forced call may end with "stop": the call counts, not the reason.
-            ToolArguments = request.Tool is null ? null : Arguments(message, request.Tool),
+            Text = request.Tool is null ? answer.Text ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without content.") : "",
+            // A forced call may end with "stop": the call counts, not the reason. Whether none, or another one, will do is not the provider's to say.
+            ToolArguments = request.Tool is { } tool && tool.Name == answer.ToolName ? answer.ToolArguments : null,
             FinishReason = new FinishReason(finish),
             Origin = new LlmOrigin(OpenAIFailures.Provider, request.Model),
-            Usage = Usage(body.Span),
+            Usage = answer.Usage,
         };
     }
 
@@ -60,17 +54,6 @@ internal static class OpenAIResponseReader
         document.Dispose();
         throw OpenAIFailures.Invalid("The model's provider sent something that is no JSON object.");
     }
-
-    /// <returns>Null where the tool was not called; whether that will do is not the provider's to say.</returns>
-    private static string? Arguments(JsonElement message, LlmTool tool)
-    {
-        if (!message.TryGetProperty("tool_calls"u8, out var calls) || calls.ValueKind != JsonValueKind.Array || calls.GetArrayLength() == 0) return null;
-        var function = calls[0].GetProperty("function"u8);
-        return Text(function, "name"u8) == tool.Name ? Text(function, "arguments"u8) : null;
-    }
-
-    private static string? Text(JsonElement element, ReadOnlySpan<byte> name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static LlmUsage? Usage(ReadOnlySpan<byte> body)
     {

@@ -30,7 +30,9 @@ internal static class OpenAITransport
         Endpoint = options.BaseUrl,
         Transport = new HttpClientPipelineTransport(http),
         // Retries are the resilience decorator's: two loops would multiply.
-        RetryPolicy = new ClientRetryPolicy(0),
+        RetryPolicy = new NoRetries(),
+        // Two steps of the pipeline that would do nothing; the upstream log has an event for each call.
+        ClientLoggingOptions = new ClientLoggingOptions { EnableLogging = false },
         // Costs a timer for every read of a stream: the provider keeps one idle timeout of its own.
         NetworkTimeout = Timeout.InfiniteTimeSpan,
         UserAgentApplicationId = "llm-gateway",
@@ -50,5 +52,15 @@ internal static class OpenAITransport
         };
         if (requestId is not null) options.SetHeader("X-Client-Request-Id", requestId);
         return options;
+    }
+
+    /// <summary>Hands the message on: the SDK's own policy with no retries costs as much as with some.</summary>
+    private sealed class NoRetries : PipelinePolicy
+    {
+        public override void Process(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex) =>
+            ProcessNext(message, pipeline, currentIndex);
+
+        public override ValueTask ProcessAsync(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex) =>
+            ProcessNextAsync(message, pipeline, currentIndex);
     }
 }
