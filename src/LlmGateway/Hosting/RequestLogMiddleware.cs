@@ -47,13 +47,13 @@ internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider ti
             ("Status", status),
             ("ElapsedMs", Math.Round(timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds, 1)),
             ("RequestId", facts.RequestId),
-            ("errorCode", facts.ErrorCode),
-            ("model", facts.Origin?.Model),
-            ("provider", facts.Origin?.Provider),
-            ("attempts", facts.Origin?.Attempts),
-            ("inputTokens", facts.Usage?.InputTokens),
-            ("outputTokens", facts.Usage?.OutputTokens),
-            ("costUsd", facts.CostUsd));
+            ("ErrorCode", facts.ErrorCode),
+            ("Model", facts.Origin?.Model),
+            ("Provider", facts.Origin?.Provider),
+            ("Attempts", facts.Origin?.Attempts),
+            ("InputTokens", facts.Usage?.InputTokens),
+            ("OutputTokens", facts.Usage?.OutputTokens),
+            ("CostUsd", facts.CostUsd));
     }
 
     /// <summary>The caller's own id where it is one that a log can bear, so that both sides' logs meet.</summary>
