@@ -75,7 +75,12 @@ public sealed record ChatRequest(
     private void CheckMessages(IReadOnlyList<ChatMessage?> messages, Validation validation, ChatOptions options)
     {
         validation.Require(Message is null, "message", "Send either message or messages.");
-        validation.Require(messages.Count > 0 && messages.Count <= options.MaxMessages, "messages", $"Send 1 to {options.MaxMessages} messages.");
+        if (messages.Count == 0 || messages.Count > options.MaxMessages)
+        {
+            // A list of millions is not looked through only to say what else is wrong with it.
+            validation.Require(false, "messages", $"Send 1 to {options.MaxMessages} messages.");
+            return;
+        }
         for (var i = 0; i < messages.Count; i++)
         {
             validation.Require(messages[i]?.Role is not null, $"messages[{i}].role", "This field takes system, user or assistant.");

@@ -5,12 +5,15 @@ namespace LlmGateway.Endpoints;
 /// <summary>Collects what is wrong with a request, so that the caller hears all of it at once.</summary>
 internal sealed class Validation
 {
+    private const int MaxErrors = 50;
+
     private Dictionary<string, string[]>? _errors;
 
     public void Require(bool holds, string field, string problem)
     {
         if (holds) return;
         _errors ??= [];
+        if (_errors.Count >= MaxErrors) return;
         _errors[field] = [.. _errors.GetValueOrDefault(field, []), problem];
     }
 

@@ -22,6 +22,9 @@ internal sealed record CacheEntry(LlmResponse Response, DateTimeOffset StoredAt,
 
     public bool IsUsable(DateTimeOffset now) => now - StoredAt < TimeToLive + StaleIfError;
 
+    // The gateway that stored it may have a clock of its own.
+    private TimeSpan Age(DateTimeOffset now) => now > StoredAt ? now - StoredAt : TimeSpan.Zero;
+
     public CacheResult Result(CacheStatus status, DateTimeOffset now) =>
-        new(status, Stored: true, Age: now - StoredAt, TimeToLive: TimeToLive - (now - StoredAt));
+        new(status, Stored: true, Age: Age(now), TimeToLive: TimeToLive - Age(now));
 }

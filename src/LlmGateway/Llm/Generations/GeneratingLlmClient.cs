@@ -217,7 +217,7 @@ internal sealed partial class GeneratingLlmClient(
     {
         var times = options.For(request.Task);
         CacheEntry? entry = null;
-        if (!times.IsOff && IsWhole(response.FinishReason))
+        if (!times.IsOff && IsWhole(response))
         {
             response = response with { Rendering = new Rendering() };
             entry = new CacheEntry(response, timeProvider.GetUtcNow(), times.TimeToLive, times.StaleIfError);
@@ -254,7 +254,10 @@ internal sealed partial class GeneratingLlmClient(
         is LlmErrorKind.UpstreamRateLimited or LlmErrorKind.UpstreamQuotaExhausted or LlmErrorKind.UpstreamAuth
         or LlmErrorKind.UpstreamInvalidResponse or LlmErrorKind.UpstreamUnavailable or LlmErrorKind.UpstreamTimeout;
 
-    private static bool IsWhole(FinishReason finish) => finish == FinishReason.Stop || finish == FinishReason.ToolCalls;
+    /// <summary>Neither cut short nor filtered, and not nothing: an empty answer is worth another try.</summary>
+    private static bool IsWhole(LlmResponse response) =>
+        (response.FinishReason == FinishReason.Stop || response.FinishReason == FinishReason.ToolCalls)
+        && (response.Text.Length > 0 || response.ToolArguments is not null);
 
     private static CacheResult Result(Generation generation, bool joined) =>
         joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass)

@@ -34,7 +34,7 @@ internal sealed class Generation
 
     public bool HasEnded => Response is not null || Failure is not null;
 
-    /// <summary>What has been said so far.</summary>
+    /// <summary>Whether nothing has been said yet.</summary>
     public bool IsEmpty
     {
         get
@@ -113,7 +113,12 @@ internal sealed class Generation
     /// <summary>The end: there is no whole answer.</summary>
     public void Fail(LlmException failure)
     {
-        lock (_lock) Failure = failure;
+        lock (_lock)
+        {
+            // What has been answered whole stays answered, whatever breaks after it.
+            if (HasEnded) return;
+            Failure = failure;
+        }
         Publish();
     }
 

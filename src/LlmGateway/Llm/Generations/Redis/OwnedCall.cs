@@ -22,6 +22,7 @@ internal sealed class OwnedCall : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _telling = Task.CompletedTask;
     private int _told;
+    private long? _unansweredSince;
     private SharedEnd? _end;
     private CacheEntry? _entry;
 
@@ -81,7 +82,7 @@ internal sealed class OwnedCall : IAsyncDisposable
                     await RenewAsync();
                 }
                 // Its last reader here has gone; others may read elsewhere.
-                if (_generation!.IsAbandoned && !await IsFollowedAsync()) _generation.AbortIfAbandoned();
+                if (_generation!.IsAbandoned && await IsForsakenAsync()) _generation.AbortIfAbandoned();
             }
         }
         catch (OperationCanceledException) when (_ended.IsCancellationRequested)
@@ -92,6 +93,7 @@ internal sealed class OwnedCall : IAsyncDisposable
 
     private async Task TellUpdatesAsync()
     {
+        if (!_connection!.IsConnected) return;
         var updates = new List<LlmUpdate>();
         while (_generation!.TryRead(_told + updates.Count, out var update))
             updates.Add(update!);
@@ -109,13 +111,18 @@ internal sealed class OwnedCall : IAsyncDisposable
 
     private async Task RenewAsync() => await _connection!.TryAsync(
         database => database.ScriptEvaluateAsync(
-            "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0",
+            // A lease that Redis has lost is taken again, as long as it is nobody else's.
+            "local holder = redis.call('get', KEYS[1]) if not holder or holder == ARGV[1] then redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) return 1 end return 0",
             [Lease], [_owner, (long)_options!.Lease.TotalMilliseconds]),
         CancellationToken.None);
 
-    private async Task<bool> IsFollowedAsync()
+    /// <returns>Whether nobody reads elsewhere. A Redis that is merely slow has not said so; one that is not there has no readers.</returns>
+    private async Task<bool> IsForsakenAsync()
     {
-        var (_, followed) = await _connection!.TryAsync(database => database.KeyExistsAsync(RedisKeys.Followed(_options!, _key, _owner)), CancellationToken.None);
-        return followed;
+        if (!_connection!.IsConnected) return true;
+        var (answered, followed) = await _connection!.TryAsync(database => database.KeyExistsAsync(RedisKeys.Followed(_options!, _key, _owner)), CancellationToken.None);
+        if (answered) _unansweredSince = null;
+        else _unansweredSince ??= _timeProvider!.GetTimestamp();
+        return answered ? !followed : _timeProvider!.GetElapsedTime(_unansweredSince!.Value) >= _options!.Lease;
     }
 }

@@ -36,6 +36,7 @@ internal sealed partial class RedisAnswers(RedisConnection connection, RedisOpti
     /// <summary>Stores it now, because others wait for it.</summary>
     public async ValueTask<bool> SetAsync(GenerationKey key, CacheEntry entry, CancellationToken cancellationToken)
     {
+        if (!connection.IsConnected) return false;
         var value = CacheEntryCodec.Encode(key, entry, options.CompressAbove);
         var name = RedisKeys.Answer(options, key);
         var (answered, set) = await connection.TryAsync(
@@ -53,6 +54,7 @@ internal sealed partial class RedisAnswers(RedisConnection connection, RedisOpti
 
     public override Task StopAsync(CancellationToken cancellationToken)
     {
+        Interlocked.Add(ref _dropped, _writes.Reader.Count);
         if (Dropped > 0) DroppedWrites(Dropped);
         return base.StopAsync(cancellationToken);
     }

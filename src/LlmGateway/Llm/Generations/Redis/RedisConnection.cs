@@ -29,17 +29,18 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
             _breaker.Succeeded();
             return (true, value);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            Abandon(asked);
-            if (_breaker.Failed()) Paused(exception.GetType().Name, options.BreakerPause);
-            return default;
-        }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             Abandon(asked);
             _breaker.Left();
             throw;
+        }
+        catch (Exception exception)
+        {
+            // Whatever it is: Redis is never a condition, and the breaker has to hear of it.
+            Abandon(asked);
+            if (_breaker.Failed()) Paused(exception.GetType().Name, options.BreakerPause);
+            return default;
         }
     }
 
@@ -58,7 +59,16 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         configuration.KeepAlive = 1;
         configuration.ClientName = "llm-gateway";
         await Task.Yield();
-        _multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration);
+        try
+        {
+            _multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration);
+        }
+        catch (Exception exception)
+        {
+            // An address that cannot even be tried: the gateway works without.
+            Lost(exception.GetType().Name);
+            return;
+        }
         _multiplexer.ConnectionFailed += (_, failure) => Lost(failure.FailureType.ToString());
         _multiplexer.ConnectionRestored += (_, _) => Restored();
         if (!_multiplexer.IsConnected) Lost("UnableToConnect");

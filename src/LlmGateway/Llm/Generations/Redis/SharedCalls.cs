@@ -19,7 +19,8 @@ internal sealed class SharedCalls(RedisConnection connection, RedisAnswers answe
         var owner = $"{_gateway}:{Interlocked.Increment(ref _calls)}";
         var lease = RedisKeys.Lease(options, key);
         var (answered, mine) = await connection.TryAsync(
-            database => database.StringSetAsync(lease, owner, options.Lease, When.NotExists), cancellationToken);
+            // Not to be left in the middle: the lease may be ours by then, and nobody there to give it back.
+            database => database.StringSetAsync(lease, owner, options.Lease, When.NotExists), CancellationToken.None);
         if (!answered && !connection.IsConnected) return (OwnedCall.Alone, null);
         // Without an answer the lease may yet be ours: it is given back at the end all the same, or it would stand in everybody's way.
         if (mine || !answered) return (Own(), null);

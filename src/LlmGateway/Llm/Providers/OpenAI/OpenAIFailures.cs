@@ -42,7 +42,8 @@ internal static class OpenAIFailures
         LlmException known => known,
         JsonException or InvalidOperationException or FormatException or KeyNotFoundException =>
             Invalid("The model's provider sent something that is no answer.", exception),
-        HttpRequestException or IOException or ClientResultException =>
+        // A connection that is not made in time is told as a cancellation; that of the caller has been ruled out.
+        HttpRequestException or IOException or ClientResultException or OperationCanceledException =>
             new LlmException(LlmErrorKind.UpstreamUnavailable, "The connection to the model's provider failed.", exception) { Provider = Provider },
         _ => null,
     };
