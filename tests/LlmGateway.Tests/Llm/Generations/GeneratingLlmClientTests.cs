@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using LlmGateway.Llm;
-using Microsoft.Extensions.Logging;
 using LlmGateway.Tests.Hosts;
+using Microsoft.Extensions.Logging;
 using static LlmGateway.Tests.Llm.Generations.GeneratingHarness;
 
 namespace LlmGateway.Tests.Llm.Generations;

@@ -14,7 +14,7 @@ internal static class OpenAIRequestWriter
     private const int KeptBytes = 64 * 1024;
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_buffer;
+    private static ArrayBufferWriter<byte>? _buffer;
 
     public static BinaryData Chat(LlmRequest request, bool stream) => Write(json => WriteChat(json, request, stream));
 
@@ -23,14 +23,14 @@ internal static class OpenAIRequestWriter
     /// <summary>The writer asks for three times what it may need, and growing clears what it grows by: once for each thread, not for each request.</summary>
     private static BinaryData Write(Action<Utf8JsonWriter> write)
     {
-        var buffer = t_buffer ?? new ArrayBufferWriter<byte>(KeptBytes / 4);
-        t_buffer = null;
+        var buffer = _buffer ?? new ArrayBufferWriter<byte>(KeptBytes / 4);
+        _buffer = null;
         using (var json = new Utf8JsonWriter(buffer, Options)) write(json);
         var body = BinaryData.FromBytes(buffer.WrittenSpan.ToArray());
         if (buffer.Capacity <= KeptBytes)
         {
             buffer.ResetWrittenCount();
-            t_buffer = buffer;
+            _buffer = buffer;
         }
         return body;
     }
