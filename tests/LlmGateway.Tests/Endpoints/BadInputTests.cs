@@ -202,6 +202,20 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         Assert.Equal(["messages[0].role", "messages[0].content"], Problem.FieldsOf(problem));
     }
 
+    [Theory]
+    [InlineData(1_000, 51)]
+    [InlineData(2_000_000, 1)]
+    public async Task SaysNoMoreOfAWrongListThanAReaderCanUse(int messages, int mostFields)
+    {
+        var list = string.Join(',', Enumerable.Repeat("{}", messages));
+
+        using var response = await _gateway.PostAsync("/chat", $$"""{"messages":[{{list}}]}""");
+
+        var problem = await Problem.AssertAsync(response, 400, "invalid_request");
+        Assert.InRange(Problem.FieldsOf(problem).Count(), 1, mostFields);
+        Assert.InRange(response.Content.Headers.ContentLength ?? long.MaxValue, 1, 20_000);
+    }
+
     [Fact]
     public async Task RefusesTwoQuestionsInOne()
     {

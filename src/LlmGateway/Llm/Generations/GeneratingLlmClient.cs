@@ -256,8 +256,8 @@ internal sealed partial class GeneratingLlmClient(
 
     /// <summary>Neither cut short nor filtered, and not nothing: an empty answer is worth another try.</summary>
     private static bool IsWhole(LlmResponse response) =>
-        (response.FinishReason == FinishReason.Stop || response.FinishReason == FinishReason.ToolCalls)
-        && (response.Text.Length > 0 || response.ToolArguments is not null);
+        response.FinishReason == FinishReason.ToolCalls
+        || (response.FinishReason == FinishReason.Stop && (response.Text.Length > 0 || response.ToolArguments is not null));
 
     private static CacheResult Result(Generation generation, bool joined) =>
         joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass)
