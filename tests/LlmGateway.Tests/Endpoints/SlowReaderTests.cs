@@ -15,8 +15,8 @@ public class SlowReaderTests
     private const int Tokens = 1000;
     private const int SmallReceiveBuffer = 8 * 1024;
 
-    /// <summary>Sockets on both sides and the pipes between them; the systems choose, so the bound is a generous one.</summary>
-    private const long Buffers = 32 * 1024 * 1024;
+    /// <summary>Sockets on both sides and the pipes between them. A kernel may let each socket grow to 32 MiB, so the bound is half of what there is to say.</summary>
+    private const long Buffers = (long)TokenSize * Tokens / 2;
 
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);
 
