@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmGateway.Hosting;
 using LlmGateway.Llm;
+using LlmGateway.Llm.Models;
 
 namespace LlmGateway.Endpoints;
 
@@ -9,10 +10,7 @@ internal static class AnswerHeaders
 {
     public static void Set(HttpContext context, LlmResponse response, TimeProvider timeProvider)
     {
-        var facts = RequestFacts.Of(context);
-        facts.Origin = response.Origin;
-        facts.Usage = response.Usage;
-        facts.CostUsd = response.CostUsd;
+        var facts = Note(context, response);
         SetOrigin(context, response.Origin, response.Cache);
         var headers = context.Response.Headers;
         if (response.Usage is { } usage)
@@ -27,6 +25,24 @@ internal static class AnswerHeaders
             response.Cache is { IsFree: true }
                 ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total}")
                 : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={Milliseconds(response.Origin.UpstreamTime)}, total;dur={total}");
+    }
+
+    /// <summary>For the log alone.</summary>
+    public static RequestFacts Note(HttpContext context, LlmResponse response)
+    {
+        var facts = RequestFacts.Of(context);
+        facts.Origin = response.Origin;
+        facts.Usage = response.Usage;
+        facts.CostUsd = response.CostUsd;
+        return facts;
+    }
+
+    /// <summary>What was done to the request so that it fits its model.</summary>
+    public static void SetFit(HttpContext context, FittedRequest fitted)
+    {
+        var headers = context.Response.Headers;
+        if (fitted.MaxTokens is { } maxTokens) headers[ResponseHeaders.MaxTokens] = maxTokens.ToString(CultureInfo.InvariantCulture);
+        if (fitted.Dropped > 0) headers[ResponseHeaders.MessagesDropped] = fitted.Dropped.ToString(CultureInfo.InvariantCulture);
     }
 
     /// <summary>To the tenth; as a decimal of one place, which is written several times faster than a double with a format.</summary>

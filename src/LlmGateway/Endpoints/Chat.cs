@@ -1,6 +1,5 @@
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
-using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
 
 namespace LlmGateway.Endpoints;
@@ -34,16 +33,18 @@ internal static class Chat
             endpoints.MapPost(path, PostAsync)
                 .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
                 .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json", ChatStream.MediaType)
+                .WithFreshAndDryRun()
                 .ProducesProblems()
                 .WithTags("LlmGateway");
         }
     }
 
-    private static Task StreamAsync(
+    private static async Task StreamAsync(
         HttpContext context, ILlmClient client, ModelTable models, ChatOptions options, ChatStream stream, CancellationToken cancellationToken)
     {
-        var request = ChatRequest.FromQuery(context.Request.Query).ToLlmRequest(options, models, context);
-        return stream.WriteAsync(context, client, request, cancellationToken);
+        var fitted = await ChatRequest.FromQuery(context.Request.Query).FitAsync(options, models, context, cancellationToken);
+        AnswerHeaders.SetFit(context, fitted);
+        await stream.WriteAsync(context, client, fitted.Request, cancellationToken);
     }
 
     private static async Task<IResult> PostAsync(
@@ -53,11 +54,15 @@ internal static class Chat
         ModelTable models,
         ChatOptions options,
         ChatStream stream,
+        DryRun dryRun,
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
-        var request = body.Value.ToLlmRequest(options, models, context);
-        if (!AcceptsJson(context.Request))
+        var fitted = await body.Value.FitAsync(options, models, context, cancellationToken);
+        var request = fitted.Request;
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
+        AnswerHeaders.SetFit(context, fitted);
+        if (!Accept.PrefersJson(context.Request))
         {
             await stream.WriteAsync(context, client, request, cancellationToken);
             return Results.Empty;
@@ -65,18 +70,5 @@ internal static class Chat
         var response = await client.CompleteAsync(request, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
         return JsonAnswer<ChatResponse>.Of(response, static response => new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
-    }
-
-    /// <summary>A stream unless JSON is asked for by name: <c>*/*</c>, which every client sends that does not care, is no such wish.</summary>
-    private static bool AcceptsJson(HttpRequest request)
-    {
-        if (!MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out var accepted)) return false;
-        double json = 0, stream = 0;
-        foreach (var type in accepted)
-        {
-            if (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)) json = Math.Max(json, type.Quality ?? 1);
-            else if (type.MediaType.Equals(ChatStream.MediaType, StringComparison.OrdinalIgnoreCase)) stream = Math.Max(stream, type.Quality ?? 1);
-        }
-        return json > stream;
     }
 }

@@ -13,9 +13,14 @@ namespace LlmGateway.Endpoints;
 /// <param name="Model">A model of the table; the configured one unless told.</param>
 /// <param name="MaxTokens">Tokens of the reply, at most.</param>
 /// <param name="Temperature">0 to 2.</param>
+/// <param name="Overflow">
+/// What is done with a conversation that does not fit the model. <c>error</c>, the default: it is refused; <c>drop_oldest</c>: its oldest turns are left out.
+/// </param>
 public sealed record ChatRequest(
-    string? Message, IReadOnlyList<ChatMessage?>? Messages, string? System, string? Model, int? MaxTokens, double? Temperature)
+    string? Message, IReadOnlyList<ChatMessage?>? Messages, string? System, string? Model, int? MaxTokens, double? Temperature, string? Overflow = null)
 {
+    internal static readonly string[] Overflows = ["error", "drop_oldest"];
+
     private const double MaxTemperature = 2;
 
     /// <summary>The parameters of a GET, named like the fields of a POST.</summary>
@@ -43,6 +48,13 @@ public sealed record ChatRequest(
         string? Given(string name) => query[name].ToString() is { Length: > 0 } value ? value : null;
     }
 
+    /// <exception cref="LlmException">A field is wrong, the model is not offered, or it cannot hold the conversation.</exception>
+    internal ValueTask<FittedRequest> FitAsync(ChatOptions options, ModelTable models, HttpContext context, CancellationToken cancellationToken)
+    {
+        var request = ToLlmRequest(options, models, context);
+        return ContextWindow.FitAsync(request, models.GetChat(request.Model), Overflow == "drop_oldest", cancellationToken);
+    }
+
     /// <exception cref="LlmException">A field is wrong, or the model is not offered.</exception>
     internal LlmRequest ToLlmRequest(ChatOptions options, ModelTable models, HttpContext context)
     {
@@ -68,6 +80,7 @@ public sealed record ChatRequest(
         if (Messages is null) validation.Text(Message, "message");
         else CheckMessages(Messages, validation, options);
         validation.MaxTokens(MaxTokens, options.MaxOutputTokensLimit);
+        validation.OneOf(Overflow, Overflows, "overflow");
         validation.Require(Temperature is null or (>= 0 and <= MaxTemperature), "temperature", $"This field takes a number from 0 to {MaxTemperature}.");
         validation.Throw();
     }

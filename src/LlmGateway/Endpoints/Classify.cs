@@ -26,31 +26,39 @@ internal static class Classify
     public static void MapClassify(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/classify", HandleAsync)
         .WithSummary("Chooses the category that fits a text best.")
+        .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")
+        .WithFreshAndDryRun()
         .ProducesProblems()
         .WithTags("LlmGateway");
 
-    private static async Task<JsonAnswer<ClassifyResponse>> HandleAsync(
+    private static async Task<IResult> HandleAsync(
         JsonBody<ClassifyRequest> body,
         HttpContext context,
         ILlmClient client,
         ModelTable models,
         ClassifyOptions options,
+        DryRun dryRun,
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
         var request = body.Value;
         Check(request, options);
         var categories = request.Categories ?? options.Categories;
-        var response = await client.CompleteAsync(
+        var model = models.GetChat(request.Model ?? options.Model);
+        var fitted = await ContextWindow.FitAsync(
             new LlmRequest(
                 LlmTask.Classify,
-                models.GetChat(request.Model ?? options.Model).Name,
+                model.Name,
                 [new LlmMessage(LlmRole.System, Prompt(categories)), new LlmMessage(LlmRole.User, request.Text!)],
                 options.MaxOutputTokens,
                 Tool: new LlmTool(ToolName, "Submits the category of the text and how sure you are of it.", Schema(categories)),
                 Fresh: Query.Flag(context.Request, "fresh"),
                 RequestId: RequestFacts.Of(context).RequestId),
+            model,
+            dropOldest: false,
             cancellationToken);
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request, model, cancellationToken);
+        var response = await client.CompleteAsync(fitted.Request, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
         return JsonAnswer<ClassifyResponse>.Of(response, Read);
     }

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using LlmGateway.Endpoints.Summaries;
 using LlmGateway.Hosting;
 
 namespace LlmGateway.Endpoints;
@@ -16,6 +17,9 @@ namespace LlmGateway.Endpoints;
 [JsonSerializable(typeof(ChatResponse))]
 [JsonSerializable(typeof(ChatEndFrame))]
 [JsonSerializable(typeof(ChatErrorFrame))]
+[JsonSerializable(typeof(SummaryProgressFrame))]
+[JsonSerializable(typeof(SummaryErrorFrame))]
+[JsonSerializable(typeof(DryRunResponse))]
 [JsonSerializable(typeof(ClassifyRequest))]
 [JsonSerializable(typeof(ClassifyResponse))]
 [JsonSerializable(typeof(ProblemBody))]

@@ -19,7 +19,8 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
     public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
     {
         CheckContentType(context.Request);
-        var limit = context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes;
+        var limit = context.GetEndpoint()?.Metadata.GetMetadata<BodyLimit>()?.Of(context.RequestServices)
+            ?? context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes;
         if (context.Request.ContentLength > limit) throw TooLarge(limit);
         using var body = await ReadAsync(context.Request, limit, context.RequestAborted);
         if (body.Truncated) throw TooLarge(limit);

@@ -31,10 +31,25 @@ internal static class OpenApiDetails
             return Task.CompletedTask;
         });
 
+    /// <summary>What every endpoint that takes a body knows.</summary>
+    public static RouteHandlerBuilder WithFreshAndDryRun(this RouteHandlerBuilder endpoint) => endpoint
+        .WithQuery("fresh", JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
+        .WithQuery(
+            "dry_run",
+            JsonSchemaType.Boolean,
+            "1 asks no model, and answers { input_tokens, max_output_tokens, chunks, calls, max_cost_usd, cached }: what the request would take.");
+
     public static void Describe(OpenApiOptions options) => options.AddSchemaTransformer((schema, context, _) =>
     {
         if (context.JsonPropertyInfo is null) RequireWhatMustBeThere(schema, context.JsonTypeInfo);
         if (context.JsonTypeInfo.Type == typeof(ClassifyRequest) && schema.Properties?["categories"] is OpenApiSchema categories) categories.Items = Categories();
+        if (context.JsonTypeInfo.Type == typeof(SummarizeRequest))
+        {
+            Choices(schema, "long_input", SummarizeRequest.LongInputs);
+            // The generator does not know what the converter reads.
+            if (schema.Properties?["text"] is OpenApiSchema text) text.Type = JsonSchemaType.String | JsonSchemaType.Null;
+        }
+        if (context.JsonTypeInfo.Type == typeof(ChatRequest)) Choices(schema, "overflow", ChatRequest.Overflows);
         if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(LlmRole))
         {
             schema.Type = JsonSchemaType.String;
@@ -50,6 +65,11 @@ internal static class OpenApiDetails
         {
             if (property.IsGetNullable && property.AttributeProvider?.IsDefined(typeof(RequiredAttribute), inherit: true) != true) schema.Required?.Remove(property.Name);
         }
+    }
+
+    private static void Choices(OpenApiSchema schema, string property, IEnumerable<string> choices)
+    {
+        if (schema.Properties?[property] is OpenApiSchema field) field.Enum = [.. choices.Select(choice => JsonValue.Create(choice))];
     }
 
     private static OpenApiSchema Categories() => new()

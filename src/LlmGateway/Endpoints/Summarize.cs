@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using LlmGateway.Endpoints.Summaries;
 using LlmGateway.Hosting;
-using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Tokens;
 
@@ -9,30 +10,41 @@ namespace LlmGateway.Endpoints;
 /// <param name="Text">What is to be summarized.</param>
 /// <param name="Model">A model of the table; the configured one unless told.</param>
 /// <param name="MaxTokens">Tokens of the summary, at most.</param>
-public sealed record SummarizeRequest([property: Required] string? Text, string? Model, int? MaxTokens);
+/// <param name="LongInput">
+/// What is done with a long text. <c>auto</c>: it is read in slices if it is very long, and only its beginning is read otherwise; <c>truncate</c>: only its
+/// beginning is read; <c>map_reduce</c>: all of it is read, in slices where it is longer than one.
+/// </param>
+public sealed record SummarizeRequest(
+    [property: Required, JsonConverter(typeof(LongTextConverter))] string? Text, string? Model, int? MaxTokens, string? LongInput)
+{
+    internal static readonly string[] LongInputs = ["auto", "truncate", "map_reduce"];
+}
 
 /// <param name="Summary">Two or three sentences.</param>
 /// <param name="Model">Who wrote it.</param>
 /// <param name="Truncated">Whether only the beginning of the text was read.</param>
 /// <param name="InputTokens">Tokens of the whole text, in the model's own encoding.</param>
-/// <param name="Chunks">Pieces in which the text was read.</param>
+/// <param name="Chunks">Slices in which the text was read.</param>
 public sealed record SummarizeResponse(string Summary, string Model, bool Truncated, int InputTokens, int Chunks);
 
 /// <summary><c>POST /summarize</c>: a text in, two or three sentences out.</summary>
 internal static class Summarize
 {
-    private const string Prompt = "Summarize the user's text in 2-3 sentences. Use the language of the text. Answer with the summary alone.";
-
     public static void MapSummarize(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/summarize", HandleAsync)
-        .WithSummary("Summarizes a text in two or three sentences.")
+        .WithSummary("Summarizes a text in two or three sentences, however long it is.")
+        .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json", ChatStream.MediaType)
+        .WithFreshAndDryRun()
+        .WithMetadata(new BodyLimit(services => services.GetRequiredService<SummarizeOptions>().MaxBodyBytes))
         .ProducesProblems()
         .WithTags("LlmGateway");
 
-    private static async Task<JsonAnswer<SummarizeResponse>> HandleAsync(
+    private static async Task<IResult> HandleAsync(
         JsonBody<SummarizeRequest> body,
         HttpContext context,
-        ILlmClient client,
+        Summarizer summarizer,
+        SummaryStream stream,
+        SummaryDryRun dryRun,
         ModelTable models,
         SummarizeOptions options,
         TimeProvider timeProvider,
@@ -40,25 +52,34 @@ internal static class Summarize
     {
         var request = body.Value;
         Check(request, options);
-        var model = models.GetChat(request.Model ?? options.Model);
-        var text = request.Text!;
-        var counter = await TokenCounters.GetAsync(model.Encoding, cancellationToken);
-        // Most texts are so short that there is nothing to be cut, and nothing to be counted before the answer is known to be new.
-        var length = text.Length <= options.MaxInputTokens / TokenCounter.MaxTokensPerChar ? text.Length : counter.Cut(text, options.MaxInputTokens).Length;
-        var truncated = length < text.Length;
-        var response = await client.CompleteAsync(
-            new LlmRequest(
-                LlmTask.Summarize,
-                model.Name,
-                [new LlmMessage(LlmRole.System, Prompt), new LlmMessage(LlmRole.User, truncated ? text[..length] : text)],
-                request.MaxTokens ?? options.MaxOutputTokens,
-                Source: truncated ? text : null,
-                Fresh: Query.Flag(context.Request, "fresh"),
-                RequestId: RequestFacts.Of(context).RequestId),
+        var plan = await summarizer.PlanAsync(
+            request.Text!,
+            models.GetChat(request.Model ?? options.Model),
+            request.LongInput,
+            request.MaxTokens ?? options.MaxOutputTokens,
+            Query.Flag(context.Request, "fresh"),
+            RequestFacts.Of(context).RequestId,
             cancellationToken);
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
+        if (Accept.PrefersStream(context.Request))
+        {
+            await stream.WriteAsync(context, plan, response => BodyAsync(response, plan, cancellationToken), cancellationToken);
+            return Results.Empty;
+        }
+        var response = await summarizer.CompleteAsync(plan, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
-        return await JsonAnswer<SummarizeResponse>.OfAsync(response, async () => new SummarizeResponse(
-            response.Text, response.Origin.Model, truncated, await counter.CountAsync(text.AsMemory(), cancellationToken), Chunks: 1));
+        return await JsonAnswer<SummarizeResponse>.OfAsync(response, () => BodyAsync(response, plan, cancellationToken));
+    }
+
+    private static async ValueTask<SummarizeResponse> BodyAsync(Llm.LlmResponse response, SummaryPlan plan, CancellationToken cancellationToken)
+    {
+        var counter = await TokenCounters.GetAsync(plan.Model.Encoding, cancellationToken);
+        return new SummarizeResponse(
+            response.Text,
+            response.Origin.Model,
+            plan.IsTruncated,
+            plan.InputTokens ?? await counter.CountAsync(plan.Text.AsMemory(), cancellationToken),
+            plan.Chunks);
     }
 
     private static void Check(SummarizeRequest request, SummarizeOptions options)
@@ -66,6 +87,7 @@ internal static class Summarize
         var validation = new Validation();
         validation.Text(request.Text, "text");
         validation.MaxTokens(request.MaxTokens, options.MaxOutputTokensLimit);
+        validation.OneOf(request.LongInput, SummarizeRequest.LongInputs, "long_input");
         validation.Throw();
     }
 }

@@ -25,6 +25,9 @@ internal sealed class Validation
     public void MaxTokens(int? value, int limit) =>
         Require(value is null || (value >= 1 && value <= limit), "max_tokens", $"This field takes a whole number from 1 to {limit}.");
 
+    public void OneOf(string? value, string[] choices, string field) =>
+        Require(value is null || choices.Contains(value), field, $"This field takes {string.Join(", ", choices[..^1])} or {choices[^1]}.");
+
     /// <exception cref="LlmException">Something was wrong.</exception>
     public void Throw()
     {

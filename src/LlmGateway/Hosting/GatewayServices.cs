@@ -1,6 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmGateway.Endpoints;
+using LlmGateway.Endpoints.Summaries;
+using LlmGateway.Llm.Models;
+using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Hosting;
 
@@ -16,12 +19,19 @@ internal static class GatewayServices
         services.AddOptions<SummarizeOptions>().Bind(builder.Configuration.GetSection("Summarize"), Strict).Checked("Summarize");
         services.AddOptions<ChatOptions>().Bind(builder.Configuration.GetSection("Chat"), Strict).Checked("Chat");
         services.AddOptions<ClassifyOptions>().Bind(builder.Configuration.GetSection("Classify"), Strict).Checked("Classify");
+        services.AddSingleton<IValidateOptions<SummarizeOptions>>(provider => new ModelListed<SummarizeOptions>(provider, "Summarize", task => task.Model, embeddings: false));
+        services.AddSingleton<IValidateOptions<ChatOptions>>(provider => new ModelListed<ChatOptions>(provider, "Chat", task => task.Model, embeddings: false));
+        services.AddSingleton<IValidateOptions<ClassifyOptions>>(provider => new ModelListed<ClassifyOptions>(provider, "Classify", task => task.Model, embeddings: false));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<Work>();
         services.AddHostedService(provider => provider.GetRequiredService<Work>());
         services.AddSingleton<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<Readiness>());
         services.AddSingleton<ChatStream>();
+        services.AddSingleton<Summarizer>();
+        services.AddSingleton<SummaryStream>();
+        services.AddSingleton<SummaryDryRun>();
+        services.AddSingleton<DryRun>();
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;

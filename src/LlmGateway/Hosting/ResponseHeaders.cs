@@ -15,4 +15,6 @@ internal static class ResponseHeaders
     public const string Cache = "x-cache";
     public const string Attempts = "x-attempts";
     public const string ServerTiming = "server-timing";
+    public const string MaxTokens = "x-max-tokens";
+    public const string MessagesDropped = "x-messages-dropped";
 }

@@ -2,10 +2,13 @@ using System.Buffers;
 
 namespace LlmGateway.Llm;
 
-/// <summary>The whole of a stream in rented memory, as long as it does not exceed a limit.</summary>
+/// <summary>The whole of a stream in rented memory, as long as it does not exceed a limit. Grows with what comes, whatever was announced.</summary>
 internal sealed class BoundedBuffer : IDisposable
 {
     private const int FirstSize = 4096;
+
+    /// <summary>A larger array is one of a kind: the pool would keep it, and each of the smaller ones that it grew from, for good.</summary>
+    private const int MaxRented = 1024 * 1024;
 
     private byte[] _bytes;
     private int _length;
@@ -28,7 +31,7 @@ internal sealed class BoundedBuffer : IDisposable
         {
             while (true)
             {
-                if (buffer._length == buffer._bytes.Length) buffer.Grow();
+                if (buffer._length == buffer._bytes.Length) buffer.Grow(limit);
                 var read = await stream.ReadAsync(buffer._bytes.AsMemory(buffer._length), cancellationToken);
                 if (read == 0) return buffer;
                 buffer._length += read;
@@ -47,16 +50,23 @@ internal sealed class BoundedBuffer : IDisposable
 
     public void Dispose()
     {
-        if (_bytes.Length > 0) ArrayPool<byte>.Shared.Return(_bytes);
+        Return(_bytes);
         _bytes = [];
         _length = 0;
     }
 
-    private void Grow()
+    private void Grow(long limit)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(_bytes.Length * 2);
+        // The byte after the limit tells that there is more.
+        var size = (int)Math.Min(_bytes.Length * 2L, limit + 1);
+        var larger = size <= MaxRented ? ArrayPool<byte>.Shared.Rent(size) : GC.AllocateUninitializedArray<byte>(size);
         _bytes.AsSpan(0, _length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes);
+        Return(_bytes);
         _bytes = larger;
+    }
+
+    private static void Return(byte[] bytes)
+    {
+        if (bytes.Length is > 0 and <= MaxRented) ArrayPool<byte>.Shared.Return(bytes);
     }
 }

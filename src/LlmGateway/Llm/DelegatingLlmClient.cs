@@ -11,6 +11,9 @@ public abstract class DelegatingLlmClient(ILlmClient inner) : ILlmClient, IAsync
     public virtual IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) =>
         Inner.StreamAsync(request, cancellationToken);
 
+    public virtual ValueTask<LlmResponse?> FindStoredAsync(LlmRequest request, CancellationToken cancellationToken) =>
+        Inner.FindStoredAsync(request, cancellationToken);
+
     public virtual Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
         Inner.EmbedAsync(request, cancellationToken);
 

@@ -16,6 +16,9 @@ public interface ILlmClient
     /// </summary>
     IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken);
 
+    /// <summary>The answer as far as it is stored and still stands; null where the model would be asked. Nothing is sent upstream.</summary>
+    ValueTask<LlmResponse?> FindStoredAsync(LlmRequest request, CancellationToken cancellationToken) => default;
+
     /// <summary>One vector for each input, in the order of the inputs.</summary>
     Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken);
 }

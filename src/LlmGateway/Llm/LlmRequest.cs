@@ -17,7 +17,10 @@ public enum LlmRole
     Assistant,
 }
 
-public sealed record LlmMessage(LlmRole Role, string Content);
+/// <param name="Role">Who says it.</param>
+/// <param name="Content">What is said.</param>
+/// <param name="IsAside">It helps the model, and an answer that was given with another aside, or none, will do as well: it is no part of the question.</param>
+public sealed record LlmMessage(LlmRole Role, string Content, bool IsAside = false);
 
 /// <summary>A function that the model is forced to call, once.</summary>
 /// <param name="Name">Letters, digits, <c>_</c> and <c>-</c>, at most 64.</param>

@@ -146,7 +146,7 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData(2049, HttpStatusCode.RequestEntityTooLarge)]
     public async Task TakesABodyUpToTheLimit(int length, HttpStatusCode expected)
     {
-        await using var gateway = await GatewayHost.StartAsync("Http:MaxBodyBytes=2048");
+        await using var gateway = await GatewayHost.StartAsync("Http:MaxBodyBytes=1024", "Summarize:MaxBodyBytes=2048");
         foreach (var content in new HttpContent[] { GatewayCalls.Json(TextOf(length, 'a')), Chunked(TextOf(length, 'b')), Compressed(Encoding.UTF8.GetBytes(TextOf(length, 'c'))) })
         {
             gateway.Upstream.Reset();
@@ -161,7 +161,6 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     }
 
     [Theory]
-    [InlineData("/summarize", (8 * 1024 * 1024) + 1)]
     [InlineData("/classify", 40 * 1024 * 1024)]
     [InlineData("/chat", (8 * 1024 * 1024) + 1)]
     [InlineData("/chat-stream", 12 * 1024 * 1024)]
@@ -177,10 +176,22 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     }
 
     [Fact]
+    public async Task RefusesATextOfMoreThanSixtyFourMebibytes()
+    {
+        _gateway.Upstream.Reset();
+        using var large = await _gateway.Client.SendAsync(GatewayCalls.Post("/summarize", GatewayCalls.Bytes(new byte[(64 * 1024 * 1024) + 1])));
+        using var bomb = await _gateway.Client.SendAsync(GatewayCalls.Post("/summarize", Compressed(new byte[100 * 1024 * 1024])));
+
+        await Problem.AssertAsync(large, 413, "request_too_large");
+        await Problem.AssertAsync(bomb, 413, "request_too_large");
+        Assert.Equal(0, _gateway.Upstream.Calls);
+    }
+
+    [Fact]
     public async Task RefusesABodyThatGrowsOverTheLimitWhileItComes()
     {
         _gateway.Upstream.Reset();
-        using var response = await _gateway.Client.SendAsync(GatewayCalls.Post("/summarize", Chunked(new string(' ', (8 * 1024 * 1024) + 1))));
+        using var response = await _gateway.Client.SendAsync(GatewayCalls.Post("/chat", Chunked(new string(' ', (8 * 1024 * 1024) + 1))));
 
         await Problem.AssertAsync(response, 413, "request_too_large");
         Assert.Equal(0, _gateway.Upstream.Calls);

@@ -62,6 +62,12 @@ internal sealed partial class GeneratingLlmClient(
         }
     }
 
+    public override async ValueTask<LlmResponse?> FindStoredAsync(LlmRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Fresh || options.For(request.Task).IsOff) return null;
+        return await store.GetAsync(GenerationKey.Of(request), cancellationToken) is { } entry && entry.IsFresh(timeProvider.GetUtcNow()) ? entry.Response : null;
+    }
+
     /// <summary>Ends what still runs.</summary>
     public override async ValueTask DisposeAsync()
     {

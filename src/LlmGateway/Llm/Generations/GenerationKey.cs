@@ -19,9 +19,13 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
         form.Add(Version);
         form.Add((int)task);
         form.Add(model);
-        form.Add(messages.Count);
-        foreach (var (role, content) in messages)
+        var count = 0;
+        for (var i = 0; i < messages.Count; i++)
+            count += messages[i].IsAside ? 0 : 1;
+        form.Add(count);
+        foreach (var (role, content, isAside) in messages)
         {
+            if (isAside) continue;
             form.Add((int)role);
             form.Add(content);
         }

@@ -11,13 +11,17 @@ public sealed class ModelTable(IEnumerable<ModelInfo> models)
 
     public ModelInfo? Find(string name) => _models.GetValueOrDefault(name);
 
+    /// <summary>What a caller may choose from.</summary>
+    public IEnumerable<string> Names(bool embeddings) =>
+        All.Where(model => model.Embeddings == embeddings).Select(model => model.Name).Order(StringComparer.Ordinal);
+
     /// <exception cref="LlmException">The table has no such model, or it does not answer but embeds.</exception>
     public ModelInfo GetChat(string name) => Get(name, embeddings: false);
 
     private ModelInfo Get(string name, bool embeddings)
     {
         if (Find(name) is { } model && model.Embeddings == embeddings) return model;
-        var choices = string.Join(", ", All.Where(known => known.Embeddings == embeddings).Select(known => known.Name).Order(StringComparer.Ordinal));
+        var choices = string.Join(", ", Names(embeddings));
         var problem = $"This model is not offered here. Choose one of: {choices}.";
         throw new LlmException(LlmErrorKind.ModelNotAllowed, problem)
         {

@@ -55,7 +55,7 @@ public class GenerationKeyTests
     {
         Assert.Equal(Parameters<LlmRequest>(), Changes.Keys.Concat(NoChanges.Keys).Order(StringComparer.Ordinal));
         // These are parts of the form too: whoever adds a field adds it above.
-        Assert.Equal(["Content", "Role"], Parameters<LlmMessage>());
+        Assert.Equal(["Content", "IsAside", "Role"], Parameters<LlmMessage>());
         Assert.Equal(["Description", "Name", "Parameters"], Parameters<LlmTool>());
     }
 
@@ -73,6 +73,18 @@ public class GenerationKeyTests
     {
         Assert.NotEqual(Base, NoChanges[field]);
         Assert.Equal(GenerationKey.Of(Base), GenerationKey.Of(NoChanges[field]));
+    }
+
+    [Fact]
+    public void AnAsideIsNoPartOfTheQuestion()
+    {
+        LlmMessage[] aside = [new(LlmRole.User, "Part 1 of 2.", IsAside: true), new(LlmRole.User, "u")];
+        LlmMessage[] another = [new(LlmRole.User, "Part 2 of 3.", IsAside: true), new(LlmRole.User, "u")];
+
+        Assert.Equal(GenerationKey.Of(Base with { Messages = aside }), GenerationKey.Of(Base with { Messages = another }));
+        Assert.Equal(GenerationKey.Of(Base with { Messages = [aside[1]] }), GenerationKey.Of(Base with { Messages = aside }));
+        Assert.NotEqual(
+            GenerationKey.Of(Base with { Messages = aside }), GenerationKey.Of(Base with { Messages = [aside[0] with { IsAside = false }, aside[1]] }));
     }
 
     [Fact]

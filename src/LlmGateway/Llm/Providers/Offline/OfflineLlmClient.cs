@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
-using System.Text;
+using System.Text.RegularExpressions;
+using LlmGateway.Llm.Tokens;
+using static System.Text.Encoding;
 
 namespace LlmGateway.Llm.Providers.Offline;
 
@@ -7,29 +9,32 @@ namespace LlmGateway.Llm.Providers.Offline;
 /// Answers by itself, with neither network nor key, and the same thing every time: a summary of the text's own sentences, a class by the
 /// words used, a plain reply, vectors of hashed words. Reports usage as a model would; the temperature changes nothing.
 /// </summary>
-internal sealed class OfflineLlmClient(OfflineOptions options, TimeProvider timeProvider) : ILlmClient
+internal sealed partial class OfflineLlmClient(OfflineOptions options, TimeProvider timeProvider) : ILlmClient
 {
     public const string Name = "offline";
 
+    private const string Encoding = TokenCounters.O200kBase;
+
     private const int Dimensions = 1536, LargeDimensions = 3072;
 
-    public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    public async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
-        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<LlmResponse>(cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
         var started = timeProvider.GetTimestamp();
+        var counter = await TokenCounters.GetAsync(Encoding, cancellationToken);
         var answer = request.Tool is { } tool
             ? WellFormed(ToolCall.Arguments(tool, LastMessage(request), Instructions(request)))
-            : Reply(request);
-        var (length, tokens) = Tokens.Cut(answer, request.MaxOutputTokens);
+            : Reply(request, counter);
+        var (length, tokens) = counter.Cut(answer, request.MaxOutputTokens);
         var isWhole = length == answer.Length;
-        return Task.FromResult(new LlmResponse
+        return new LlmResponse
         {
             Text = request.Tool is null ? answer[..length] : "",
             ToolArguments = request.Tool is null ? null : answer[..length],
             FinishReason = !isWhole ? FinishReason.Length : request.Tool is null ? FinishReason.Stop : FinishReason.ToolCalls,
             Origin = Origin(request.Model, started),
-            Usage = new(InputTokens(request), tokens),
-        });
+            Usage = new(await PromptTokens.CountAsync(request, counter, cancellationToken), tokens),
+        };
     }
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -57,26 +62,28 @@ internal sealed class OfflineLlmClient(OfflineOptions options, TimeProvider time
         };
     }
 
-    public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
+    public async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
-        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<EmbeddingResponse>(cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
         var started = timeProvider.GetTimestamp();
         var most = request.Model.EndsWith("-large", StringComparison.Ordinal) ? LargeDimensions : Dimensions;
         var dimensions = request.Dimensions ?? most;
         if (dimensions < 1 || dimensions > most)
-            return Task.FromException<EmbeddingResponse>(Invalid($"'dimensions' must be 1 to {most} for this model."));
+            throw Invalid($"'dimensions' must be 1 to {most} for this model.");
+        var counter = await TokenCounters.GetAsync(TokenCounters.Cl100kBase, cancellationToken);
+        var tokens = 0;
         var vectors = new List<ReadOnlyMemory<float>>(request.Inputs.Count);
         foreach (var input in request.Inputs)
         {
-            if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<EmbeddingResponse>(cancellationToken);
+            tokens += await counter.CountAsync(input.AsMemory(), cancellationToken);
             vectors.Add(HashedEmbedding.Of(input, dimensions));
         }
-        return Task.FromResult(new EmbeddingResponse
+        return new EmbeddingResponse
         {
             Vectors = vectors,
             Origin = Origin(request.Model, started),
-            Usage = new(request.Inputs.Sum(input => Tokens.Count(input)), 0),
-        });
+            Usage = new(tokens, 0),
+        };
     }
 
     // Measured from the start, so that late timers do not add up.
@@ -87,10 +94,10 @@ internal sealed class OfflineLlmClient(OfflineOptions options, TimeProvider time
         if (delay > TimeSpan.Zero) await Task.Delay(delay, timeProvider, cancellationToken);
     }
 
-    private static string Reply(LlmRequest request)
+    private static string Reply(LlmRequest request, TokenCounter counter)
     {
         if (request.Task != LlmTask.Summarize) return WellFormed(ConversationalReply.To(request.Messages));
-        var summary = ExtractiveSummary.Of(LastMessage(request), text => Tokens.Cut(text, request.MaxOutputTokens).Length == text.Length);
+        var summary = ExtractiveSummary.Of(PartLabel().Replace(LastMessage(request), ""), text => counter.Fits(text, request.MaxOutputTokens));
         return summary.Length > 0 ? WellFormed(summary) : "The text is empty: there is nothing to summarize.";
     }
 
@@ -100,18 +107,14 @@ internal sealed class OfflineLlmClient(OfflineOptions options, TimeProvider time
     private static string Instructions(LlmRequest request) =>
         string.Join('\n', request.Messages.Where(message => message.Role == LlmRole.System).Select(message => message.Content));
 
-    private static int InputTokens(LlmRequest request)
-    {
-        var tokens = 3 + request.Messages.Sum(message => 4 + Tokens.Count(message.Content));
-        return request.Tool is not { } tool
-            ? tokens
-            : tokens + Tokens.Count(tool.Name) + Tokens.Count(tool.Description) + Tokens.Count(tool.Parameters.GetRawText());
-    }
-
     private static LlmException Invalid(string message) => new(LlmErrorKind.InvalidRequest, message) { Provider = Name };
 
     private LlmOrigin Origin(string model, long started) => new(Name, model) { UpstreamTime = timeProvider.GetElapsedTime(started) };
 
     // A text may hold half a character, which an answer must not: it would not survive the wire.
-    private static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+    private static string WellFormed(string text) => UTF8.GetString(UTF8.GetBytes(text));
+
+    // What stands before each summary, where summaries are summarized: no sentence of theirs.
+    [GeneratedRegex(@"^\[Parts? \d+( to \d+)? of \d+\]$", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    private static partial Regex PartLabel();
 }

@@ -76,7 +76,7 @@ public class OfflineLlmClientTests
     public async Task ChoosesASummaryThatFits()
     {
         var text = string.Join(' ', Enumerable.Range(0, 10).Select(i => $"The harbour bridge number {i} is closed for person {i * 31}."));
-        var summary = await Fast().CompleteAsync(Request(text, LlmTask.Summarize) with { MaxOutputTokens = 12 }, CancellationToken.None);
+        var summary = await Fast().CompleteAsync(Request(text, LlmTask.Summarize) with { MaxOutputTokens = 16 }, CancellationToken.None);
 
         Assert.Equal(FinishReason.Stop, summary.FinishReason);
         Assert.Single(Sentences.Split(summary.Text));
