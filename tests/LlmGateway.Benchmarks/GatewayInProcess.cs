@@ -1,6 +1,5 @@
 using LlmGateway.Hosting;
-using LlmGateway.Llm;
-using LlmGateway.Llm.Providers.OpenAI;
+using LlmGateway.Llm.Providers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
@@ -29,8 +28,7 @@ internal sealed class GatewayInProcess : IAsyncDisposable
         {
             builder.Services.AddSingleton<IServer>(server);
             builder.Services.AddSingleton(new LogOutput(Stream.Null));
-            builder.Services.AddSingleton(provider => new OpenAILlmClient(
-                provider.GetRequiredService<LlmOptions>().OpenAI, provider.GetRequiredService<TimeProvider>(), upstream));
+            builder.Services.AddSingleton<ProviderHandlerFactory>(_ => upstream);
         });
         await app.StartAsync();
         return new GatewayInProcess(app, server);

@@ -17,6 +17,7 @@ internal static class FakeEndpoints
     public static void Map(WebApplication app, FakeOpenAIServer server, CallLog log, TimeProvider time)
     {
         app.MapPost("/v1/chat/completions", context => HandleAsync(context, new OpenAIChat()));
+        app.MapPost("/v1/messages", context => HandleAsync(context, new AnthropicMessages()));
         app.MapPost("/v1/embeddings", context => HandleAsync(context, new OpenAIEmbeddings()));
         app.MapGet("/v1/models", (HttpRequest request) => OpenAIFormat.HasToken(request.Headers)
             ? Results.Text(Models, "application/json")

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace LlmGateway.FakeOpenAI;
 
 /// <summary>
-/// A scripted server that speaks OpenAI's wire format on a real socket of 127.0.0.1. What a call gets is decided by, in this order:
+/// A scripted server that speaks OpenAI's and Anthropic's wire formats on a real socket of 127.0.0.1. What a call gets is decided by, in this order:
 /// <see cref="OnRequest"/>, a <see cref="FakeDirective"/> in the body, <see cref="Enqueue"/>, <see cref="Script"/>.
 /// </summary>
 public sealed class FakeOpenAIServer : IAsyncDisposable
@@ -43,6 +43,9 @@ public sealed class FakeOpenAIServer : IAsyncDisposable
 
     /// <summary>What OpenAI's base address is: includes <c>/v1</c>.</summary>
     public Uri BaseAddress { get; private set; } = null!;
+
+    /// <summary>What Anthropic's base address is: without <c>/v1</c>.</summary>
+    public Uri AnthropicAddress => new(BaseAddress, "/");
 
     /// <summary>What a call gets that nothing else decides. A directive changes single settings of it.</summary>
     public FakeScript Script { get; set; } = new();

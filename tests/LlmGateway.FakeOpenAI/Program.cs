@@ -10,6 +10,7 @@ internal static class Program
         var settings = new ConfigurationBuilder().AddCommandLine(args).Build();
         await using var server = await FakeOpenAIServer.StartAsync(int.Parse(settings["port"] ?? "19000", CultureInfo.InvariantCulture));
         Console.WriteLine($"OPENAI_BASE_URL={server.BaseAddress}");
+        Console.WriteLine($"ANTHROPIC_BASE_URL={server.AnthropicAddress}");
         await server.RunAsync();
     }
 }

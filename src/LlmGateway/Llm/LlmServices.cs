@@ -2,9 +2,13 @@ using LlmGateway.Hosting;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Providers;
+using LlmGateway.Llm.Providers.Anthropic;
+using LlmGateway.Llm.Providers.Keys;
 using LlmGateway.Llm.Providers.Offline;
 using LlmGateway.Llm.Providers.OpenAI;
 using LlmGateway.Llm.Resilience;
+using LlmGateway.Llm.Routing;
 using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Llm;
@@ -20,12 +24,9 @@ internal static class LlmServices
         services.AddOptions<CacheOptions>().Bind(configuration.GetSection("Cache"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Cache");
         services.AddSingleton<AnswerStore>();
         services.AddRedis(configuration);
-        services.AddSingleton(provider => new ModelTable(provider.GetRequiredService<LlmOptions>().Models.Select(model => model.Value with { Name = model.Key })));
         services.AddSingleton<ProviderChoice>();
-        services.AddSingleton<OpenAILlmClient>(provider => new OpenAILlmClient(
-            provider.GetRequiredService<LlmOptions>().OpenAI, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<OfflineLlmClient>(provider => new OfflineLlmClient(
-            provider.GetRequiredService<LlmOptions>().Offline, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => Models(provider.GetRequiredService<LlmOptions>(), provider.GetRequiredService<ProviderChoice>()));
+        services.AddSingleton<ProviderHandlerFactory>(ProviderTransport.CreateHandler);
         services.AddSingleton(Pipeline);
         return services;
     }
@@ -35,7 +36,7 @@ internal static class LlmServices
         services.AddOptions<RedisOptions>().Bind(configuration.GetSection("Redis"), binder => binder.ErrorOnUnknownConfiguration = true)
             .Configure(options => options.Url = new[] { configuration["REDIS_URL"], configuration.GetConnectionString("Redis"), options.Url }
                 .FirstOrDefault(url => !string.IsNullOrWhiteSpace(url)))
-            .Configure<ProviderChoice>((options, choice) => options.Namespace = choice.Offline ? OfflineLlmClient.Name : OpenAIFailures.Provider)
+            .Configure<ProviderChoice>((options, choice) => options.Namespace = choice.IsOfflineInPart ? OfflineLlmClient.Name : OpenAIOptions.Provider)
             .Checked("Redis");
         services.AddSingleton<RedisConnection>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
@@ -56,15 +57,31 @@ internal static class LlmServices
             .Use(inner => new ToolCheckLlmClient(inner, services.GetRequiredService<ILogger<ToolCheckLlmClient>>()))
             .Build();
 
+    /// <summary>A model is offered where its provider, or one of those that stand in, can be asked.</summary>
+    private static ModelTable Models(LlmOptions options, ProviderChoice choice) => new(options.Models.Select(model => model.Value with
+    {
+        Name = model.Key,
+        Missing = model.Value.Fallbacks.Any(fallback => choice.Missing(options.Models[fallback].Provider) is null) ? null : choice.Missing(model.Value.Provider),
+    }));
+
     private static RoutingLlmClient Routing(IServiceProvider services)
     {
+        var options = services.GetRequiredService<LlmOptions>();
         var choice = services.GetRequiredService<ProviderChoice>();
-        return new RoutingLlmClient(services.GetRequiredService<ModelTable>(), choice.Offline
-            ? new Dictionary<string, ILlmClient> { [OpenAIFailures.Provider] = Provider(services, OfflineLlmClient.Name, services.GetRequiredService<OfflineLlmClient>()) }
-            : new Dictionary<string, ILlmClient> { [OpenAIFailures.Provider] = Provider(services, OpenAIFailures.Provider, services.GetRequiredService<OpenAILlmClient>()) });
+        var timeProvider = services.GetRequiredService<TimeProvider>();
+        return new RoutingLlmClient(
+            services.GetRequiredService<ModelTable>(),
+            options.AllProviders().Where(provider => choice.Missing(provider.Name) is null).ToDictionary(
+                provider => provider.Name,
+                provider => choice.IsOffline(provider.Name)
+                    ? Guarded(services, OfflineLlmClient.Name, new OfflineLlmClient(options.Offline, timeProvider))
+                    : Guarded(services, provider.Name, Keys(services, provider))),
+            options.Resilience.TotalTimeout,
+            timeProvider,
+            services.GetRequiredService<ILogger<RoutingLlmClient>>());
     }
 
-    private static ILlmClient Provider(IServiceProvider services, string name, ILlmClient provider)
+    private static ILlmClient Guarded(IServiceProvider services, string name, ILlmClient provider)
     {
         var timeProvider = services.GetRequiredService<TimeProvider>();
         return new LlmClientBuilder(provider)
@@ -74,23 +91,56 @@ internal static class LlmServices
             .Build();
     }
 
-    /// <summary>The variables that every OpenAI program knows; an empty one counts as unset.</summary>
+    private static KeyRingLlmClient Keys(IServiceProvider services, ProviderSetting provider)
+    {
+        var configuration = services.GetRequiredService<IConfiguration>();
+        return new KeyRingLlmClient(
+            provider.Name,
+            () => provider.Keys(configuration),
+            configuration.GetReloadToken,
+            ClientFactory(services, provider),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILogger<KeyRingLlmClient>>());
+    }
+
+    /// <summary>All keys of a provider share its connections. Nothing is made before the first request: an SDK costs the start more than all else.</summary>
+    private static Func<string, ILlmClient> ClientFactory(IServiceProvider services, ProviderSetting provider)
+    {
+        var failures = new ProviderFailures(provider.Name, provider.KeyName);
+        var models = services.GetRequiredService<ModelTable>();
+        var timeProvider = services.GetRequiredService<TimeProvider>();
+        var handlers = services.GetRequiredService<ProviderHandlerFactory>();
+        var handler = new Lazy<HttpMessageHandler>(() => handlers(provider.Options));
+        return provider.Options switch
+        {
+            AnthropicOptions => key => new AnthropicLlmClient(failures, provider.Options, key, models, timeProvider, handler.Value),
+            CompatibleOptions compatible => key => new OpenAILlmClient(
+                failures, provider.Options, key, models, timeProvider, handler.Value, new OpenAIDialect(compatible.MaxTokensField, Obfuscates: false)),
+            _ => key => new OpenAILlmClient(failures, provider.Options, key, models, timeProvider, handler.Value, OpenAIDialect.Own),
+        };
+    }
+
+    /// <summary>The variables that every program of the providers knows; an empty one counts as unset. Keys are read where they are used.</summary>
     private sealed class WellKnownVariables(IConfiguration configuration) : IConfigureOptions<LlmOptions>
     {
         public void Configure(LlmOptions options)
         {
-            if (configuration["OPENAI_API_KEY"] is { Length: > 0 } key) options.OpenAI.ApiKey = key.Trim();
-            if (configuration["OPENAI_BASE_URL"] is not { Length: > 0 } address) return;
-            options.OpenAI.BaseUrl = Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri : new Uri(address, UriKind.Relative);
+            options.OpenAI.BaseUrl = Address(OpenAIOptions.AddressVariable) ?? options.OpenAI.BaseUrl;
+            options.Anthropic.BaseUrl = Address(AnthropicOptions.AddressVariable) ?? options.Anthropic.BaseUrl;
         }
+
+        private Uri? Address(string variable) =>
+            configuration[variable] is not { Length: > 0 } address ? null
+            : Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri
+            : new Uri(address, UriKind.Relative);
     }
 
-    private sealed class KeyRequired(IHostEnvironment environment) : IValidateOptions<LlmOptions>
+    private sealed class KeyRequired(IHostEnvironment environment, IConfiguration configuration) : IValidateOptions<LlmOptions>
     {
         public ValidateOptionsResult Validate(string? name, LlmOptions options) =>
-            options.Provider == OfflineLlmClient.Name || !string.IsNullOrWhiteSpace(options.OpenAI.ApiKey) || environment.IsDevelopment()
+            options.Provider == OfflineLlmClient.Name || environment.IsDevelopment() || options.AllProviders().Any(provider => provider.Keys(configuration).Count > 0)
                 ? ValidateOptionsResult.Success
                 : ValidateOptionsResult.Fail(
-                    "OPENAI_API_KEY is not set: set it, or set Llm__Provider=offline to be answered without a model, or ASPNETCORE_ENVIRONMENT=Development.");
+                    "OPENAI_API_KEY is not set, nor is another provider's key: set it, or set Llm__Provider=offline to be answered without a model, or ASPNETCORE_ENVIRONMENT=Development.");
     }
 }

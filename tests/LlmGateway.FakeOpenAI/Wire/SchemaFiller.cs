@@ -11,6 +11,8 @@ internal static class SchemaFiller
             ? Encoding.UTF8.GetString(JsonText.Build(json => Fill(json, schema, script)))
             : "{}";
 
+    public static byte[] FillSchema(JsonElement schema, FakeScript script) => JsonText.Build(json => Fill(json, schema, script));
+
     private static void Fill(Utf8JsonWriter json, JsonElement schema, FakeScript script)
     {
         if (schema.TryGetProperty("enum", out var values))

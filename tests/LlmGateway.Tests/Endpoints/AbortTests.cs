@@ -14,8 +14,7 @@ namespace LlmGateway.Tests.Endpoints;
 /// of those that leave together is mostly how long they wait for one another, so only those that leave one by one are held to milliseconds.
 /// Each has three rounds: a busy machine spoils one, a defect all of them.
 /// </summary>
-[Collection(Quiet.Name)]
-public class AbortTests(ITestOutputHelper output)
+public abstract class AbortTests(Wire wire, ITestOutputHelper output)
 {
     private const int Clients = 200;
     private const int WarmUp = 20;
@@ -68,7 +67,7 @@ public class AbortTests(ITestOutputHelper output)
 
     private async Task VanishAsync(string path, FakeScript script, int frames, bool reset)
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Script = script;
         await RoundAsync(gateway, WarmUp, path, frames, reset, together: false);
         var together = await BestAsync(true, delays => delays[^1] < LastOfAll);
@@ -139,3 +138,9 @@ public class AbortTests(ITestOutputHelper output)
 
     private static string Prompt(JsonElement body) => body.GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()!;
 }
+
+[Collection(Quiet.Name)]
+public class OpenAIAbortTests(ITestOutputHelper output) : AbortTests(Wire.OpenAI, output);
+
+[Collection(Quiet.Name)]
+public class AnthropicAbortTests(ITestOutputHelper output) : AbortTests(Wire.Anthropic, output);

@@ -14,7 +14,7 @@ namespace LlmGateway.Tests.Endpoints;
 /// Every way in which an upstream's stream can break. Its script tells a whole story of six pieces; what of it is told after the break is
 /// told as broken, whoever asked.
 /// </summary>
-public class BrokenStreamTests
+public abstract class BrokenStreamTests(Wire wire)
 {
     private const string Secret = "the-prompt-of-the-caller";
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);
@@ -140,8 +140,8 @@ public class BrokenStreamTests
         await gateway.Upstream.WaitForAsync(upstream => upstream.Stats.InFlight == 0, Soon);
     }
 
-    private static Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(
-        "Llm:Resilience:MaxRetries=1", "Llm:OpenAI:IdleTimeout=00:00:00.400", "Llm:Resilience:BreakerMinimumThroughput=1000");
+    private Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(
+        wire, "Llm:Resilience:MaxRetries=1", "Llm:OpenAI:IdleTimeout=00:00:00.400", "Llm:Anthropic:IdleTimeout=00:00:00.400", "Llm:Resilience:BreakerMinimumThroughput=1000");
 
     private static FakeScript Break(string how, int after)
     {
@@ -198,3 +198,7 @@ public class BrokenStreamTests
         await gateway.Upstream.WaitForAsync(upstream => upstream.Stats.InFlight == 0, Soon);
     }
 }
+
+public class OpenAIBrokenStreamTests() : BrokenStreamTests(Wire.OpenAI);
+
+public class AnthropicBrokenStreamTests() : BrokenStreamTests(Wire.Anthropic);

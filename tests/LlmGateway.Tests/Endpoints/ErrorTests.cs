@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using LlmGateway.FakeOpenAI;
 using LlmGateway.Llm;
@@ -12,79 +11,12 @@ using Microsoft.Extensions.Hosting;
 
 namespace LlmGateway.Tests.Endpoints;
 
-/// <summary>Every row of the table of errors, at every endpoint that it can happen to.</summary>
+/// <summary>Every row of the table of errors that is not the upstream's doing, at every endpoint that it can happen to.</summary>
 public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly GatewayHost _gateway = shared.Gateway;
-
-    public static TheoryData<string, string> UpstreamFailures()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var (name, failure) in UpstreamFailure.All)
-        {
-            foreach (var endpoint in failure.Endpoints)
-                data.Add(name, endpoint);
-        }
-        return data;
-    }
-
-    [Theory]
-    [MemberData(nameof(UpstreamFailures))]
-    public async Task TellsHowTheUpstreamFailed(string name, string endpoint)
-    {
-        var failure = UpstreamFailure.All[name];
-        _gateway.Upstream.Reset();
-        _gateway.Upstream.Script = failure.Script;
-
-        using var response = await _gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
-
-        await Problem.AssertAsync(response, failure.Status, failure.Code, failure.Retryable);
-        Assert.Equal(failure.Calls, _gateway.Upstream.Calls);
-        Assert.Equal($"{failure.Calls}", Assert.Single(response.Headers.GetValues("x-attempts")));
-    }
-
-    [Theory]
-    [MemberData(nameof(AllEndpoints))]
-    public async Task TellsThatNobodyListensUpstream(string endpoint)
-    {
-        await using var gateway = await GatewayHost.StartAsync($"OPENAI_BASE_URL=http://127.0.0.1:{FreePort()}/v1");
-
-        using var response = await gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
-
-        await Problem.AssertAsync(response, 503, "upstream_unavailable", retryable: true);
-        Assert.Equal("6", Assert.Single(response.Headers.GetValues("x-attempts")));
-    }
-
-    [Theory]
-    [MemberData(nameof(AllEndpoints))]
-    public async Task TellsThatTheDeadlinePassed(string endpoint)
-    {
-        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:TotalTimeout=00:00:00.3");
-        gateway.Upstream.Script = new FakeScript { Fault = new FakeFault(FakeFaultKind.Stall, FakeFault.Head) };
-
-        using var response = await gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
-
-        await Problem.AssertAsync(response, 504, "upstream_timeout", retryable: true);
-        Assert.Equal(1, gateway.Upstream.Calls);
-        await gateway.Upstream.WaitForAsync(upstream => upstream.Aborted == 1, Patience);
-    }
-
-    [Theory]
-    [MemberData(nameof(AllEndpoints))]
-    public async Task LeavesAnUpstreamAloneThatKeepsFailing(string endpoint)
-    {
-        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:MaxRetries=0", "Llm:Resilience:BreakerMinimumThroughput=2");
-        gateway.Upstream.Script = new FakeScript { Status = 500 };
-        for (var i = 0; i < 2; i++)
-            await Problem.AssertAsync(await gateway.SummarizeAsync(), 503, "upstream_unavailable", retryable: true);
-
-        using var response = await gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
-
-        await Problem.AssertAsync(response, 503, "upstream_unavailable", retryable: true);
-        Assert.Equal(2, gateway.Upstream.Calls);
-    }
 
     [Theory]
     [MemberData(nameof(AllEndpoints))]
@@ -263,13 +195,6 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     }
 
     public static TheoryData<string> AllEndpoints() => [.. GatewayCalls.Endpoints];
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     private static UnknownLength Chunked(string json) => new UnknownLength(Encoding.UTF8.GetBytes(json));
 

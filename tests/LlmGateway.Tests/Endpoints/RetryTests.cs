@@ -6,7 +6,7 @@ using LlmGateway.Tests.Hosts;
 namespace LlmGateway.Tests.Endpoints;
 
 /// <summary>What is tried again, how often, and when.</summary>
-public class RetryTests
+public abstract class RetryTests(Wire wire)
 {
     public static TheoryData<string> Endpoints() => [.. GatewayCalls.Endpoints];
 
@@ -16,7 +16,7 @@ public class RetryTests
     [MemberData(nameof(Transient))]
     public async Task AnswersWhenTheLastRetrySucceeds(string failure)
     {
-        await using var gateway = await GatewayHost.StartAsync([.. SharedGateway.Patient]);
+        await using var gateway = await GatewayHost.StartAsync(wire, [.. SharedGateway.Patient]);
         foreach (var endpoint in UpstreamFailure.All[failure].Endpoints)
         {
             gateway.Upstream.Reset();
@@ -35,7 +35,7 @@ public class RetryTests
     [MemberData(nameof(Endpoints))]
     public async Task StopsAsSoonAsACallSucceeds(string endpoint)
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Enqueue(new FakeScript { Status = 503 }, new FakeScript { Status = 429 });
 
         using var response = await gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
@@ -49,7 +49,7 @@ public class RetryTests
     [MemberData(nameof(Endpoints))]
     public async Task RetriesACallThatTakesTooLong(string endpoint)
     {
-        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:AttemptTimeout=00:00:00.4", "Llm:Resilience:TotalTimeout=00:00:20");
+        await using var gateway = await GatewayHost.StartAsync(wire, "Llm:Resilience:AttemptTimeout=00:00:00.4", "Llm:Resilience:TotalTimeout=00:00:20");
         gateway.Upstream.Script = new FakeScript { Fault = new FakeFault(FakeFaultKind.Stall, FakeFault.Head), FailFirst = 1 };
 
         using var response = await gateway.Client.SendAsync(GatewayCalls.NewRequest(endpoint));
@@ -62,7 +62,7 @@ public class RetryTests
     [Fact]
     public async Task GivesUpWhenEveryCallTakesTooLong()
     {
-        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:AttemptTimeout=00:00:00.05");
+        await using var gateway = await GatewayHost.StartAsync(wire, "Llm:Resilience:AttemptTimeout=00:00:00.05");
         gateway.Upstream.Script = new FakeScript { Fault = new FakeFault(FakeFaultKind.Stall, FakeFault.Head) };
 
         using var response = await gateway.SummarizeAsync();
@@ -77,7 +77,7 @@ public class RetryTests
     [InlineData(3)]
     public async Task RetriesAsOftenAsItIsTold(int retries)
     {
-        await using var gateway = await GatewayHost.StartAsync($"Llm:Resilience:MaxRetries={retries}");
+        await using var gateway = await GatewayHost.StartAsync(wire, $"Llm:Resilience:MaxRetries={retries}");
         gateway.Upstream.Script = new FakeScript { Status = 500 };
 
         using var response = await gateway.SummarizeAsync();
@@ -94,7 +94,7 @@ public class RetryTests
     [InlineData(FakeFaultKind.Garbage, "upstream_invalid_response")]
     public async Task NeverRetriesAfterTheFirstToken(FakeFaultKind kind, string code)
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         foreach (var endpoint in GatewayCalls.StreamEndpoints)
         {
             gateway.Upstream.Reset();
@@ -124,7 +124,7 @@ public class RetryTests
     [InlineData(429, "3600", "400", 400)]
     public async Task WaitsAsLongAsTheUpstreamAsks(int status, string? retryAfter, string? retryAfterMs, int milliseconds)
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Enqueue(new FakeScript { Status = status, RetryAfter = retryAfter, RetryAfterMs = retryAfterMs });
 
         using var response = await gateway.SummarizeAsync();
@@ -136,7 +136,7 @@ public class RetryTests
     [Fact]
     public async Task WaitsUntilTheDateThatTheUpstreamNames()
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Enqueue(new FakeScript { Status = 503, RetryAfterDate = TimeSpan.FromSeconds(2.2) });
 
         using var response = await gateway.SummarizeAsync();
@@ -151,7 +151,7 @@ public class RetryTests
     [InlineData(503, "upstream_unavailable")]
     public async Task PassesAWaitOnThatDoesNotFitTheDeadline(int status, string code)
     {
-        await using var gateway = await GatewayHost.StartAsync([.. SharedGateway.Patient]);
+        await using var gateway = await GatewayHost.StartAsync(wire, [.. SharedGateway.Patient]);
         foreach (var endpoint in GatewayCalls.Endpoints)
         {
             await AssertPassedOnAsync(gateway, endpoint, new FakeScript { Status = status, RetryAfter = "3600" }, code, 3_600_000);
@@ -162,7 +162,7 @@ public class RetryTests
     [Fact]
     public async Task PassesADateOnThatDoesNotFitTheDeadline()
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Script = new FakeScript { Status = 429, RetryAfterDate = TimeSpan.FromMinutes(10) };
 
         using var response = await gateway.SummarizeAsync();
@@ -179,7 +179,7 @@ public class RetryTests
     [InlineData("Thu, 01 Jan 1970 00:00:00 GMT")]
     public async Task RetriesByItsOwnPaceWhereTheUpstreamAsksForNothingSensible(string retryAfter)
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync(wire);
         gateway.Upstream.Script = new FakeScript { Status = 429, RetryAfter = retryAfter };
 
         using var response = await gateway.SummarizeAsync();
@@ -210,3 +210,7 @@ public class RetryTests
         Assert.InRange((calls[1].ArrivedAt - calls[0].EndedAt!.Value).TotalMilliseconds, milliseconds - 20, milliseconds + 15_000);
     }
 }
+
+public class OpenAIRetryTests() : RetryTests(Wire.OpenAI);
+
+public class AnthropicRetryTests() : RetryTests(Wire.Anthropic);

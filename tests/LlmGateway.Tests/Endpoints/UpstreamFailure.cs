@@ -67,6 +67,23 @@ internal sealed record UpstreamFailure(FakeScript Script, int Status, string Cod
         ["content_filter"] = On(new FakeScript { Pieces = [], FinishReason = "content_filter" }, 422, "content_filtered", 1, endpoints: NoTools),
     };
 
+    /// <summary>Words that only OpenAI has, and those that only Anthropic has.</summary>
+    public static readonly IReadOnlyDictionary<string, UpstreamFailure> OfAnthropic = All
+        .Where(failure => failure.Key is not ("400 string_above_max_length" or "400 content_policy_violation" or "429 type insufficient_quota" or "402" or "no choices"))
+        .Concat(new Dictionary<string, UpstreamFailure>
+        {
+            ["402"] = Told(402, null, 502, "upstream_quota_exhausted"),
+            ["400 insufficient_quota"] = Told(400, "insufficient_quota", 502, "upstream_quota_exhausted"),
+            ["400 billing_hard_limit_reached"] = Told(400, "billing_hard_limit_reached", 502, "upstream_quota_exhausted"),
+            ["overloaded_error"] = On(
+                new FakeScript { Fault = new FakeFault(FakeFaultKind.ErrorEvent, 0), ErrorType = "overloaded_error" }, 503, "upstream_unavailable", WithRetries,
+                retryable: true, GatewayCalls.StreamEndpoints),
+            ["rate_limit_error"] = On(
+                new FakeScript { Fault = new FakeFault(FakeFaultKind.ErrorEvent, 0), ErrorType = "rate_limit_error" }, 429, "upstream_rate_limited", WithRetries,
+                retryable: true, GatewayCalls.StreamEndpoints),
+        })
+        .ToDictionary();
+
     private static UpstreamFailure Rejected(int upstreamStatus) => Told(upstreamStatus, null, 502, "upstream_rejected");
 
     private static UpstreamFailure Told(int upstreamStatus, string? upstreamCode, int status, string code) =>

@@ -13,7 +13,7 @@ namespace LlmGateway.Tests.Hosting;
 public class ConfigurationTests
 {
     /// <summary>What cannot stand in the file: the key is a secret, and a model's name is the key of its line.</summary>
-    private static readonly string[] NotInTheFile = ["Llm:OpenAI:ApiKey"];
+    private static readonly string[] NotInTheFile = ["Llm:OpenAI:ApiKey", "Llm:Anthropic:ApiKey"];
 
     private static readonly Lazy<JsonElement> File =
         new(() => JsonElement.Parse(System.IO.File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "appsettings.json"))));
@@ -198,7 +198,7 @@ public class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("environment=Development", "OPENAI_API_KEY=")]
+    [InlineData("environment=Development", "OPENAI_API_KEY=", "ANTHROPIC_API_KEY=")]
     [InlineData("environment=Production", "Llm:Provider=offline", "OPENAI_API_KEY=")]
     [InlineData("environment=Production", "Llm:Provider=offline")]
     public async Task AnswersOfflineAndSaysSo(params string[] settings)

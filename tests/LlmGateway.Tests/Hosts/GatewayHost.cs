@@ -34,7 +34,11 @@ internal sealed class GatewayHost : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     /// <param name="settings"><c>Section:Name=value</c>.</param>
-    public static Task<GatewayHost> StartAsync(params string[] settings) => StartAsync(null, settings);
+    public static Task<GatewayHost> StartAsync(params string[] settings) => StartAsync((Action<WebApplicationBuilder>?)null, settings);
+
+    /// <param name="wire">Who answers where the caller names no model.</param>
+    /// <param name="settings"><c>Section:Name=value</c>.</param>
+    public static Task<GatewayHost> StartAsync(Wire wire, params string[] settings) => StartAsync((Action<WebApplicationBuilder>?)null, [.. wire.Settings, .. settings]);
 
     /// <param name="configure">Replaces services: a clock, say.</param>
     /// <param name="settings"><c>Section:Name=value</c>.</param>
@@ -48,6 +52,8 @@ internal sealed class GatewayHost : IAsyncDisposable
             "--urls=http://127.0.0.1:0",
             $"--OPENAI_API_KEY={Key}",
             $"--OPENAI_BASE_URL={upstream.BaseAddress}",
+            $"--ANTHROPIC_API_KEY={Key}",
+            $"--ANTHROPIC_BASE_URL={upstream.AnthropicAddress}",
             "--Llm:Resilience:BaseDelay=00:00:00.001",
             "--Llm:Resilience:MaxDelay=00:00:00.002",
             .. settings.Select(setting => "--" + setting),

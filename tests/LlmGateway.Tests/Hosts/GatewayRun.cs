@@ -18,7 +18,7 @@ internal static class GatewayRun
             RedirectStandardError = true,
         };
         foreach (var name in start.Environment.Keys.Where(name => name.Contains("__", StringComparison.Ordinal)
-            || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || name is "OPENAI_API_KEY" or "OPENAI_BASE_URL").ToList())
+            || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || name is "OPENAI_API_KEY" or "OPENAI_BASE_URL" or "ANTHROPIC_API_KEY" or "ANTHROPIC_BASE_URL").ToList())
             start.Environment.Remove(name);
         foreach (var (name, value) in environment)
             start.Environment[name] = value;

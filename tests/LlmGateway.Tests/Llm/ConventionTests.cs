@@ -22,17 +22,21 @@ public class ConventionTests
     public void ClassesAreSealed() =>
         Assert.Empty(Own().Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false } && !HasHeir(type)).Select(type => type.FullName));
 
-    [Fact]
-    public void TheSeamIsTheOnlyWayToTheSdk()
+    [Theory]
+    [InlineData("OpenAI", @"OpenAI|System\.ClientModel", "OpenAI", "System.ClientModel")]
+    [InlineData("Anthropic", "Anthropic", "Anthropic")]
+    public void TheSeamIsTheOnlyWayToTheSdk(string folder, string namespaces, params string[] assemblies)
     {
-        var strangers = Own().Where(type => type.Namespace is not "LlmGateway.Llm.Providers.OpenAI")
+        var strangers = Own().Where(type => type.Namespace != "LlmGateway.Llm.Providers." + folder)
             .Where(type => TypesIn(type).Any(IsSdk))
             .Select(type => type.FullName);
 
         Assert.Empty(strangers);
         Assert.Contains(Own(), type => TypesIn(type).Any(IsSdk));
-        Assert.Empty(Files.Where(file => !file.Key.StartsWith("Llm/Providers/OpenAI/", StringComparison.Ordinal)
-            && Regex.IsMatch(file.Value, @"\b(using|global::)\s*(OpenAI|System\.ClientModel)\b")).Select(file => file.Key));
+        Assert.Empty(Files.Where(file => !file.Key.StartsWith($"Llm/Providers/{folder}/", StringComparison.Ordinal)
+            && Regex.IsMatch(file.Value, $@"\b(using|global::)\s*(\w+\s*=\s*)?({namespaces})\b")).Select(file => file.Key));
+
+        bool IsSdk(Type type) => assemblies.Contains(type.Assembly.GetName().Name);
     }
 
     [Fact]
@@ -102,8 +106,6 @@ public class ConventionTests
         && !type.Name.Contains('<', StringComparison.Ordinal) && !typeof(System.Text.Json.Serialization.JsonSerializerContext).IsAssignableFrom(type));
 
     private static bool HasHeir(Type type) => Gateway.GetTypes().Any(other => other.BaseType == type);
-
-    private static bool IsSdk(Type type) => type.Assembly.GetName().Name is "OpenAI" or "System.ClientModel";
 
     /// <summary>The types of a type's base, fields, properties, parameters, results and locals, with those of its closures and state machines.</summary>
     private static IEnumerable<Type> TypesIn(Type type) =>

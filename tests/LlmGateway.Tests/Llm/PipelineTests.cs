@@ -2,6 +2,7 @@ using System.Reflection;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Resilience;
+using LlmGateway.Llm.Routing;
 using LlmGateway.Tests.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -23,7 +24,7 @@ public class PipelineTests
     }
 
     [Theory]
-    [InlineData("auto", "OpenAILlmClient")]
+    [InlineData("auto", "KeyRingLlmClient")]
     [InlineData("offline", "OfflineLlmClient")]
     public async Task RetriesThenLogsEachCallOfAProvider(string provider, string innermost)
     {

@@ -18,11 +18,17 @@ public sealed class ModelTable(IEnumerable<ModelInfo> models)
     /// <exception cref="LlmException">The table has no such model, or it does not answer but embeds.</exception>
     public ModelInfo GetChat(string name) => Get(name, embeddings: false);
 
+    /// <exception cref="LlmException">The table has no such model, or it does not embed but answers.</exception>
+    public ModelInfo GetEmbedding(string name) => Get(name, embeddings: true);
+
     private ModelInfo Get(string name, bool embeddings)
     {
-        if (Find(name) is { } model && model.Embeddings == embeddings) return model;
+        var model = Find(name);
+        if (model?.Embeddings == embeddings && model.Missing is null) return model;
         var choices = string.Join(", ", Names(embeddings));
-        var problem = $"This model is not offered here. Choose one of: {choices}.";
+        var problem = model is { Missing: { } variable } && model.Embeddings == embeddings
+            ? $"This model is not offered here until {variable} is set. Choose one of: {choices}."
+            : $"This model is not offered here. Choose one of: {choices}.";
         throw new LlmException(LlmErrorKind.ModelNotAllowed, problem)
         {
             Errors = new Dictionary<string, string[]> { ["model"] = [problem] },

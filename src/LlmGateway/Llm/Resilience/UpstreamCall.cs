@@ -30,5 +30,12 @@ internal sealed class UpstreamCall(string? requestId, TimeProvider timeProvider,
 
     public void Attach(ResilienceContext context) => context.Properties.Set(Key, this);
 
-    public LlmOrigin Stamp(LlmOrigin origin) => origin with { Attempts = Attempts, UpstreamTime = Elapsed };
+    /// <summary>An attempt may have made several calls, one with each key: all of them count.</summary>
+    public void Count(int calls) => Attempts += calls - 1;
+
+    public LlmOrigin Stamp(LlmOrigin origin)
+    {
+        Count(origin.Attempts);
+        return origin with { Attempts = Attempts, UpstreamTime = Elapsed };
+    }
 }

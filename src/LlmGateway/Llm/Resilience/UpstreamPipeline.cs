@@ -78,6 +78,7 @@ internal sealed partial class UpstreamPipeline
                     }
                     catch (Exception exception)
                     {
+                        if (exception is LlmException { Attempts: > 1 } several) run.call.Count(several.Attempts);
                         return Outcome.FromException<T>(exception);
                     }
                 },

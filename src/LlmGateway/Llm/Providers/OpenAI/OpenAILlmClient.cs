@@ -2,6 +2,7 @@ using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using LlmGateway.Llm.Models;
 using OpenAI.Chat;
 using OpenAI.Embeddings;
 
@@ -13,21 +14,30 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 /// </summary>
 internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 {
-    private readonly OpenAIOptions _options;
+    private readonly ProviderFailures _failures;
+    private readonly ProviderOptions _options;
+    private readonly ModelTable _models;
     private readonly TimeProvider _timeProvider;
+    private readonly ProviderCall _call;
+    private readonly OpenAIDialect _dialect;
     private readonly HttpClient _http;
     private readonly ChatClient _chat;
     private readonly EmbeddingClient _embeddings;
 
-    /// <param name="options">How OpenAI is reached.</param>
+    /// <param name="failures">Names the provider.</param>
+    /// <param name="options">How it is reached.</param>
+    /// <param name="key">Sent with each call.</param>
+    /// <param name="models">Says what its models can take.</param>
     /// <param name="timeProvider">The clock of the idle timeout.</param>
-    /// <param name="handler">Takes the place of the network.</param>
-    public OpenAILlmClient(OpenAIOptions options, TimeProvider timeProvider, HttpMessageHandler? handler = null)
+    /// <param name="handler">The network.</param>
+    /// <param name="dialect">What of OpenAI's language the provider understands.</param>
+    public OpenAILlmClient(
+        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler, OpenAIDialect dialect)
     {
-        _options = options;
-        _timeProvider = timeProvider;
-        _http = OpenAITransport.CreateHttpClient(handler ?? OpenAITransport.CreateHandler(options));
-        var credential = OpenAITransport.CreateCredential(options);
+        (_failures, _options, _models, _timeProvider, _dialect) = (failures, options, models, timeProvider, dialect);
+        _call = new ProviderCall(failures, options.IdleTimeout);
+        _http = ProviderTransport.CreateHttpClient(handler);
+        var credential = new ApiKeyCredential(key);
         var clientOptions = OpenAITransport.CreateOptions(options, _http);
         // The model named here is not sent by protocol methods: each body names its own.
         _chat = new ChatClient("unused", credential, clientOptions);
@@ -36,17 +46,17 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 
     public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
         CallAsync(
-            OpenAIRequestWriter.Chat(request, stream: false),
+            OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: false),
             _chat.CompleteChatAsync,
-            body => OpenAIResponseReader.Chat(body, request),
+            body => OpenAIResponseReader.Chat(body, request, _failures),
             request.RequestId,
             cancellationToken);
 
     public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
         CallAsync(
-            OpenAIRequestWriter.Embeddings(request),
+            OpenAIRequestWriter.Embeddings(request, _models.Find(request.Model)),
             _embeddings.GenerateEmbeddingsAsync,
-            body => OpenAIResponseReader.Embeddings(body, request),
+            body => OpenAIResponseReader.Embeddings(body, request, _failures),
             request.RequestId,
             cancellationToken);
 
@@ -55,20 +65,20 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
         var options = OpenAITransport.PerCall(request.RequestId, call.Token);
-        using var response = await Guard(SendAsync(_chat.CompleteChatAsync, OpenAIRequestWriter.Chat(request, stream: true), options), idle, cancellationToken);
+        using var response = await _call.GuardAsync(SendAsync(_chat.CompleteChatAsync, OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: true), options), idle, cancellationToken);
         var content = response.ContentStream ?? Stream.Null;
         await using var events = SseParser.Create(content, static (_, data) => ChatChunk.Parse(data))
             .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
 
-        LlmOrigin? origin = new(OpenAIFailures.Provider, request.Model);
+        LlmOrigin? origin = new(_failures.Provider, request.Model);
         FinishReason? finish = null;
         LlmUsage? usage = null;
         while (await NextAsync())
         {
             var chunk = events.Current.Data;
             if (chunk.Done) break;
-            if (chunk.Error is { } error) throw OpenAIFailures.FromEvent(error);
-            if (chunk.Refused || chunk.FinishReason == FinishReason.ContentFilter.Value) throw OpenAIFailures.Filtered();
+            if (chunk.Error is { } error) throw _failures.FromEvent(error);
+            if (chunk.Refused || chunk.FinishReason == FinishReason.ContentFilter.Value) throw _failures.Filtered();
             if (chunk.FinishReason is { } reason) finish = new FinishReason(reason);
             usage = chunk.Usage ?? usage;
             if (string.IsNullOrEmpty(chunk.Text)) continue;
@@ -76,7 +86,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
             origin = null;
         }
         // A connection that broke looks to the parser like a stream that ended.
-        if (finish is null) throw OpenAIFailures.Invalid("The model's provider broke the stream off before its end.");
+        if (finish is null) throw _failures.BrokenOff();
         yield return new LlmUpdate { Origin = origin, FinishReason = finish, Usage = usage };
 
         async ValueTask<bool> NextAsync()
@@ -84,7 +94,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
             var next = events.MoveNextAsync();
             if (next.IsCompletedSuccessfully) return next.Result;
             idle.CancelAfter(_options.IdleTimeout);
-            var moved = await Guard(next, idle, cancellationToken);
+            var moved = await _call.GuardAsync(next, idle, cancellationToken);
             // A reader that takes its time is not the provider's silence.
             idle.CancelAfter(Timeout.InfiniteTimeSpan);
             return moved;
@@ -104,12 +114,12 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         {
             using var response = await SendAsync(method, body, OpenAITransport.PerCall(requestId, cancellationToken));
             using var answer = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, _options.MaxResponseBytes, cancellationToken);
-            if (answer.Truncated) throw OpenAIFailures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
+            if (answer.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
             return read(answer.Memory);
         }
         catch (Exception exception) when (exception is not LlmException)
         {
-            if (Failure(exception, null, cancellationToken) is { } failure) throw failure;
+            if (_call.Failure(exception, null, cancellationToken) is { } failure) throw failure;
             throw;
         }
     }
@@ -118,33 +128,21 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     private async ValueTask<PipelineResponse> SendAsync(Func<BinaryContent, RequestOptions, Task<ClientResult>> method, BinaryData body, RequestOptions options)
     {
         using var content = BinaryContent.Create(body);
-        var response = (await method(content, options)).GetRawResponse();
+        PipelineResponse response;
+        try
+        {
+            response = (await method(content, options)).GetRawResponse();
+        }
+        catch (ClientResultException exception) when (!options.CancellationToken.IsCancellationRequested)
+        {
+            // The SDK's word for a connection that was refused or lost.
+            throw _failures.Lost(exception);
+        }
         if (response.Status == 200) return response;
         using (response)
         {
             using var error = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, 64 * 1024, options.CancellationToken);
-            throw OpenAIFailures.FromResponse(response, OpenAIError.Parse(error.Memory.Span), _timeProvider);
+            throw _failures.FromResponse(response, OpenAIError.Parse(error.Memory.Span), _timeProvider);
         }
-    }
-
-    /// <summary>Lets only the caller's own cancellation and <see cref="LlmException"/> out.</summary>
-    private async ValueTask<T> Guard<T>(ValueTask<T> work, CancellationTokenSource? idle, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await work;
-        }
-        catch (Exception exception) when (exception is not LlmException)
-        {
-            if (Failure(exception, idle, cancellationToken) is { } failure) throw failure;
-            throw;
-        }
-    }
-
-    /// <returns>Null where the exception is to get out as it is.</returns>
-    private LlmException? Failure(Exception exception, CancellationTokenSource? idle, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return idle is { IsCancellationRequested: true } ? OpenAIFailures.Idle(_options.IdleTimeout) : OpenAIFailures.FromException(exception);
     }
 }

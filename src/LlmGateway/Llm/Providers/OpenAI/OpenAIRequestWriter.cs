@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LlmGateway.Llm.Models;
 
 namespace LlmGateway.Llm.Providers.OpenAI;
 
@@ -16,9 +17,10 @@ internal static class OpenAIRequestWriter
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? _buffer;
 
-    public static BinaryData Chat(LlmRequest request, bool stream) => Write(json => WriteChat(json, request, stream));
+    public static BinaryData Chat(LlmRequest request, ModelInfo? model, OpenAIDialect dialect, bool stream) =>
+        Write(json => WriteChat(json, request, model, dialect, stream));
 
-    public static BinaryData Embeddings(EmbeddingRequest request) => Write(json => WriteEmbeddings(json, request));
+    public static BinaryData Embeddings(EmbeddingRequest request, ModelInfo? model) => Write(json => WriteEmbeddings(json, request, model));
 
     /// <summary>The writer asks for three times what it may need, and growing clears what it grows by: once for each thread, not for each request.</summary>
     private static BinaryData Write(Action<Utf8JsonWriter> write)
@@ -35,10 +37,10 @@ internal static class OpenAIRequestWriter
         return body;
     }
 
-    private static void WriteChat(Utf8JsonWriter json, LlmRequest request, bool stream)
+    private static void WriteChat(Utf8JsonWriter json, LlmRequest request, ModelInfo? model, OpenAIDialect dialect, bool stream)
     {
         json.WriteStartObject();
-        json.WriteString("model"u8, request.Model);
+        json.WriteString("model"u8, model?.UpstreamModel ?? request.Model);
         json.WriteStartArray("messages"u8);
         foreach (var message in request.Messages)
         {
@@ -54,8 +56,9 @@ internal static class OpenAIRequestWriter
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteNumber("max_completion_tokens"u8, request.MaxOutputTokens);
-        if (request.Temperature is { } temperature) json.WriteNumber("temperature"u8, temperature);
+        json.WriteNumber(dialect.MaxTokensField, request.MaxOutputTokens + (model?.ThinkingTokens ?? 0));
+        if (model?.Effort is { } effort) json.WriteString("reasoning_effort"u8, effort);
+        if (request.Temperature is { } temperature && model is not { Temperature: false }) json.WriteNumber("temperature"u8, temperature);
         if (request.Tool is { } tool) WriteForcedTool(json, tool);
         if (stream)
         {
@@ -63,16 +66,16 @@ internal static class OpenAIRequestWriter
             json.WriteStartObject("stream_options"u8);
             json.WriteBoolean("include_usage"u8, true);
             // Padding against traffic analysis: it doubles the bytes of a stream and is of no use behind TLS termination.
-            json.WriteBoolean("include_obfuscation"u8, false);
+            if (dialect.Obfuscates) json.WriteBoolean("include_obfuscation"u8, false);
             json.WriteEndObject();
         }
         json.WriteEndObject();
     }
 
-    private static void WriteEmbeddings(Utf8JsonWriter json, EmbeddingRequest request)
+    private static void WriteEmbeddings(Utf8JsonWriter json, EmbeddingRequest request, ModelInfo? model)
     {
         json.WriteStartObject();
-        json.WriteString("model"u8, request.Model);
+        json.WriteString("model"u8, model?.UpstreamModel ?? request.Model);
         json.WriteStartArray("input"u8);
         foreach (var input in request.Inputs)
             json.WriteStringValue(input);

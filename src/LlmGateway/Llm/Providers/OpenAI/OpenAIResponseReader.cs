@@ -6,42 +6,42 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 /// <summary>Reads answers that come in one piece.</summary>
 internal static class OpenAIResponseReader
 {
-    public static LlmResponse Chat(ReadOnlyMemory<byte> body, LlmRequest request)
+    public static LlmResponse Chat(ReadOnlyMemory<byte> body, LlmRequest request, ProviderFailures failures)
     {
         var answer = ChatChunk.Parse(body.Span);
-        var finish = answer.FinishReason ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without an end.");
-        if (finish == FinishReason.ContentFilter.Value || answer.Refused) throw OpenAIFailures.Filtered();
+        var finish = answer.FinishReason ?? throw failures.Invalid("The model's provider sent an answer without an end.");
+        if (finish == FinishReason.ContentFilter.Value || answer.Refused) throw failures.Filtered();
         return new LlmResponse
         {
-            Text = request.Tool is null ? answer.Text ?? throw OpenAIFailures.Invalid("The model's provider sent an answer without content.") : "",
+            Text = request.Tool is null ? answer.Text ?? throw failures.Invalid("The model's provider sent an answer without content.") : "",
             // A forced call may end with "stop": the call counts, not the reason. Whether none, or another one, will do is not the provider's to say.
             ToolArguments = request.Tool is { } tool && tool.Name == answer.ToolName ? answer.ToolArguments : null,
             FinishReason = new FinishReason(finish),
-            Origin = new LlmOrigin(OpenAIFailures.Provider, request.Model),
+            Origin = new LlmOrigin(failures.Provider, request.Model),
             Usage = answer.Usage,
         };
     }
 
-    public static EmbeddingResponse Embeddings(ReadOnlyMemory<byte> body, EmbeddingRequest request)
+    public static EmbeddingResponse Embeddings(ReadOnlyMemory<byte> body, EmbeddingRequest request, ProviderFailures failures)
     {
-        using var document = Parse(body);
+        using var document = Parse(body, failures);
         var vectors = new ReadOnlyMemory<float>[request.Inputs.Count];
         foreach (var item in document.RootElement.GetProperty("data"u8).EnumerateArray())
         {
             var index = item.GetProperty("index"u8).GetInt32();
-            if (index < 0 || index >= vectors.Length) throw OpenAIFailures.Invalid("The model's provider sent a vector that nobody asked for.");
+            if (index < 0 || index >= vectors.Length) throw failures.Invalid("The model's provider sent a vector that nobody asked for.");
             vectors[index] = Vector(item.GetProperty("embedding"u8));
         }
-        if (Array.Exists(vectors, vector => vector.IsEmpty)) throw OpenAIFailures.Invalid("The model's provider left a vector out.");
+        if (Array.Exists(vectors, vector => vector.IsEmpty)) throw failures.Invalid("The model's provider left a vector out.");
         return new EmbeddingResponse
         {
             Vectors = vectors,
-            Origin = new LlmOrigin(OpenAIFailures.Provider, request.Model),
+            Origin = new LlmOrigin(failures.Provider, request.Model),
             Usage = Usage(body.Span),
         };
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> body)
+    private static JsonDocument Parse(ReadOnlyMemory<byte> body, ProviderFailures failures)
     {
         if (body.Span.IndexOf("\\ud"u8) >= 0 || body.Span.IndexOf("\\uD"u8) >= 0)
         {
@@ -52,7 +52,7 @@ internal static class OpenAIResponseReader
         var document = JsonDocument.Parse(body);
         if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
         document.Dispose();
-        throw OpenAIFailures.Invalid("The model's provider sent something that is no JSON object.");
+        throw failures.Invalid("The model's provider sent something that is no JSON object.");
     }
 
     private static LlmUsage? Usage(ReadOnlySpan<byte> body)

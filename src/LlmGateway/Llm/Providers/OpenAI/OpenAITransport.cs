@@ -1,31 +1,12 @@
-using System.ClientModel;
 using System.ClientModel.Primitives;
 using OpenAI;
 
 namespace LlmGateway.Llm.Providers.OpenAI;
 
-/// <summary>The connection to the provider: the SDK's client on a handler of our own, without the SDK's retries and timeouts.</summary>
+/// <summary>The SDK's client on connections of our own, without the SDK's retries and timeouts.</summary>
 internal static class OpenAITransport
 {
-    public static SocketsHttpHandler CreateHandler(OpenAIOptions options) => new()
-    {
-        ConnectTimeout = options.ConnectTimeout,
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        // An abandoned answer is drained before its connection is given back or closed: with the defaults, two seconds of tokens are paid for.
-        ResponseDrainTimeout = TimeSpan.FromMilliseconds(50),
-        MaxResponseDrainSize = 64 * 1024,
-        // A redirect would carry the key to another host.
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        ActivityHeadersPropagator = null,
-    };
-
-    public static HttpClient CreateHttpClient(HttpMessageHandler handler) => new(handler)
-    {
-        Timeout = Timeout.InfiniteTimeSpan,
-    };
-
-    public static OpenAIClientOptions CreateOptions(OpenAIOptions options, HttpClient http) => new()
+    public static OpenAIClientOptions CreateOptions(ProviderOptions options, HttpClient http) => new()
     {
         Endpoint = options.BaseUrl,
         Transport = new HttpClientPipelineTransport(http),
@@ -37,9 +18,6 @@ internal static class OpenAITransport
         NetworkTimeout = Timeout.InfiniteTimeSpan,
         UserAgentApplicationId = "llm-gateway",
     };
-
-    public static ApiKeyCredential CreateCredential(OpenAIOptions options) =>
-        new(options.ApiKey ?? throw new InvalidOperationException("The OpenAI provider needs OPENAI_API_KEY."));
 
     public static RequestOptions PerCall(string? requestId, CancellationToken cancellationToken)
     {

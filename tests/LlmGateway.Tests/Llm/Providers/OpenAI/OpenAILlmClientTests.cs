@@ -1,4 +1,6 @@
 using LlmGateway.Llm;
+using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Providers;
 using LlmGateway.Llm.Providers.OpenAI;
 using LlmGateway.Tests.Hosts;
 
@@ -128,7 +130,10 @@ public class OpenAILlmClientTests
 
     private static async Task<List<LlmUpdate>> StreamAsync(RawUpstream upstream)
     {
-        using var client = new OpenAILlmClient(new OpenAIOptions { ApiKey = GatewayHost.Key, BaseUrl = upstream.BaseAddress }, TimeProvider.System);
+        var options = new OpenAIOptions { BaseUrl = upstream.BaseAddress };
+        using var handler = ProviderTransport.CreateHandler(options);
+        using var client = new OpenAILlmClient(
+            new ProviderFailures("openai", "OPENAI_API_KEY"), options, GatewayHost.Key, new ModelTable([]), TimeProvider.System, handler, OpenAIDialect.Own);
         var updates = new List<LlmUpdate>();
         await foreach (var update in client.StreamAsync(Request, CancellationToken.None))
             updates.Add(update);

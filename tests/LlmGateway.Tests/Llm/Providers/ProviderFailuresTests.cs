@@ -1,10 +1,12 @@
 using LlmGateway.Llm;
-using LlmGateway.Llm.Providers.OpenAI;
+using LlmGateway.Llm.Providers;
 
-namespace LlmGateway.Tests.Llm.Providers.OpenAI;
+namespace LlmGateway.Tests.Llm.Providers;
 
-public class OpenAIFailuresTests
+public class ProviderFailuresTests
 {
+    private static readonly ProviderFailures Failures = new("openai", "OPENAI_API_KEY");
+
     public static TheoryData<Exception> Connections => new(
         // What a connection that is not made in time looks like, by the handler's own account.
         new TaskCanceledException("late", new TimeoutException()),
@@ -14,13 +16,13 @@ public class OpenAIFailuresTests
     [Theory]
     [MemberData(nameof(Connections))]
     public void AConnectionThatFailsMayBeTriedAgain(Exception exception) =>
-        Assert.Equal(LlmErrorKind.UpstreamUnavailable, OpenAIFailures.FromException(exception)?.Kind);
+        Assert.Equal(LlmErrorKind.UpstreamUnavailable, Failures.FromException(exception)?.Kind);
 
     [Fact]
     public void AFailureThatIsKnownStaysWhatItIs()
     {
-        var known = OpenAIFailures.Filtered();
+        var known = Failures.Filtered();
 
-        Assert.Same(known, OpenAIFailures.FromException(known));
+        Assert.Same(known, Failures.FromException(known));
     }
 }

@@ -1,0 +1,151 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Anthropic;
+using Anthropic.Exceptions;
+using Anthropic.Services;
+using LlmGateway.Llm.Models;
+using HttpResponse = Anthropic.Core.HttpResponse;
+
+namespace LlmGateway.Llm.Providers.Anthropic;
+
+/// <summary>
+/// Claude by its official SDK. It carries the authentication, the versions and the call; answers are read from the raw response, for a stream
+/// that the SDK reads ends in silence where its connection broke.
+/// </summary>
+internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
+{
+    private readonly ProviderFailures _failures;
+    private readonly ProviderOptions _options;
+    private readonly ModelTable _models;
+    private readonly TimeProvider _timeProvider;
+    private readonly ProviderCall _call;
+    private readonly HttpClient _http;
+    private readonly AnthropicClient _client;
+    private readonly IMessageServiceWithRawResponse _messages;
+
+    /// <param name="failures">Names the provider.</param>
+    /// <param name="options">How it is reached.</param>
+    /// <param name="key">Sent with each call.</param>
+    /// <param name="models">Says what its models can take.</param>
+    /// <param name="timeProvider">The clock of the idle timeout.</param>
+    /// <param name="handler">The network.</param>
+    public AnthropicLlmClient(
+        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler)
+    {
+        (_failures, _options, _models, _timeProvider) = (failures, options, models, timeProvider);
+        _call = new ProviderCall(failures, options.IdleTimeout);
+        _http = ProviderTransport.CreateHttpClient(new AnthropicFailureHandler(failures, timeProvider, handler));
+        _client = new AnthropicClient
+        {
+            ApiKey = key,
+            BaseUrl = options.BaseUrl!.ToString().TrimEnd('/'),
+            HttpClient = _http,
+            // Retries are the resilience decorator's: two loops would multiply.
+            MaxRetries = 0,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        _messages = _client.Messages.WithRawResponse;
+    }
+
+    public async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    {
+        var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
+        using var response = await _call.GuardAsync(SendAsync(_messages.Create(parameters, cancellationToken)), null, cancellationToken);
+        return await _call.GuardAsync(ReadAsync(response, request, cancellationToken), null, cancellationToken);
+    }
+
+    public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
+        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
+        var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
+        using var response = await _call.GuardAsync(SendAsync(_messages.CreateStreaming(parameters, call.Token)), idle, cancellationToken);
+        await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
+        await using var events = SseParser.Create(content, static (_, data) => AnthropicEvent.Parse(data))
+            .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
+
+        LlmOrigin? origin = new(_failures.Provider, request.Model);
+        FinishReason? finish = null;
+        var usage = new AnthropicUsage();
+        var ended = false;
+        while (!ended && await NextAsync())
+        {
+            var data = events.Current.Data;
+            if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
+            if (data.StopReason is { } reason) finish = Finish(reason);
+            usage = usage.Then(data.Usage);
+            ended = data.Ends;
+            if (string.IsNullOrEmpty(data.Text)) continue;
+            yield return new LlmUpdate { Text = data.Text, Origin = origin };
+            origin = null;
+        }
+        // A connection that broke looks to the parser like a stream that ended.
+        if (!ended || finish is null) throw _failures.BrokenOff();
+        yield return new LlmUpdate { Origin = origin, FinishReason = finish, Usage = usage.Total };
+
+        async ValueTask<bool> NextAsync()
+        {
+            var next = events.MoveNextAsync();
+            if (next.IsCompletedSuccessfully) return next.Result;
+            idle.CancelAfter(_options.IdleTimeout);
+            var moved = await _call.GuardAsync(next, idle, cancellationToken);
+            // A reader that takes its time is not the provider's silence.
+            idle.CancelAfter(Timeout.InfiniteTimeSpan);
+            return moved;
+        }
+    }
+
+    /// <summary>Anthropic has no such models.</summary>
+    public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
+        Task.FromException<EmbeddingResponse>(new LlmException(LlmErrorKind.ModelNotAllowed, "This provider makes no embeddings.") { Provider = _failures.Provider });
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _http.Dispose();
+    }
+
+    private async ValueTask<T> SendAsync<T>(Task<T> call)
+        where T : HttpResponse
+    {
+        try
+        {
+            return await call;
+        }
+        catch (AnthropicException exception)
+        {
+            // Whatever has a status is told by the handler: this is the connection.
+            throw exception.InnerException as LlmException ?? _failures.Lost(exception);
+        }
+    }
+
+    private async ValueTask<LlmResponse> ReadAsync(HttpResponse response, LlmRequest request, CancellationToken cancellationToken)
+    {
+        await using var content = await response.ReadAsStream(cancellationToken);
+        using var body = await BoundedBuffer.ReadAsync(content, _options.MaxResponseBytes, cancellationToken);
+        if (body.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
+        var answer = AnthropicEvent.Parse(body.Memory.Span);
+        var finish = Finish(answer.StopReason ?? throw _failures.Invalid("The model's provider sent an answer without an end."));
+        return new LlmResponse
+        {
+            Text = request.Tool is null ? answer.Text ?? throw _failures.Invalid("The model's provider sent an answer without content.") : "",
+            ToolArguments = request.Tool is { } tool ? Arguments(answer, tool, request.Model) : null,
+            FinishReason = finish,
+            Origin = new LlmOrigin(_failures.Provider, request.Model),
+            Usage = answer.Usage.Total,
+        };
+    }
+
+    /// <summary>A model that cannot be forced to call a tool has been told to answer in the tool's form.</summary>
+    private string? Arguments(AnthropicEvent answer, LlmTool tool, string model) =>
+        _models.Find(model) is { ForcedTool: false } ? answer.Text : answer.ToolName == tool.Name ? answer.ToolArguments : null;
+
+    private FinishReason Finish(string stopReason) => stopReason switch
+    {
+        "end_turn" or "stop_sequence" => FinishReason.Stop,
+        "max_tokens" or "model_context_window_exceeded" => FinishReason.Length,
+        "tool_use" => FinishReason.ToolCalls,
+        "refusal" => throw _failures.Filtered(),
+        _ => new FinishReason(stopReason),
+    };
+}

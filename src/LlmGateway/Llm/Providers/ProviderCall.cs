@@ -1,0 +1,27 @@
+namespace LlmGateway.Llm.Providers;
+
+/// <summary>Lets only the caller's own cancellation and <see cref="LlmException"/> out of a call to a provider.</summary>
+/// <param name="failures">Names them.</param>
+/// <param name="idleTimeout">The longest silence between two pieces of a stream.</param>
+internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeout)
+{
+    public async ValueTask<T> GuardAsync<T>(ValueTask<T> work, CancellationTokenSource? idle, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await work;
+        }
+        catch (Exception exception) when (exception is not LlmException)
+        {
+            if (Failure(exception, idle, cancellationToken) is { } failure) throw failure;
+            throw;
+        }
+    }
+
+    /// <returns>Null where the exception is to get out as it is.</returns>
+    public LlmException? Failure(Exception exception, CancellationTokenSource? idle, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return idle is { IsCancellationRequested: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
+    }
+}
