@@ -183,7 +183,7 @@ public class FallbackTests(ITestOutputHelper output)
     public async Task AServerWithoutAKeyNeedsNone()
     {
         await using var other = await FakeOpenAIServer.StartAsync();
-        await using var gateway = await GatewayHost.StartAsync(["OPENAI_API_KEY=", "ANTHROPIC_API_KEY=", .. Other(other), "Summarize:Model=mine"]);
+        await using var gateway = await GatewayHost.StartAsync(["OPENAI_API_KEY=", "ANTHROPIC_API_KEY=", .. Other(other), "Summarize:Model=mine", "Chat:Model=mine", "Classify:Model=mine"]);
 
         using var response = await gateway.SummarizeAsync();
 

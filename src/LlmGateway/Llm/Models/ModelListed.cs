@@ -22,7 +22,11 @@ internal sealed class ModelListed<T>(IServiceProvider provider, string section, 
             // The table is wrong, and says so itself.
             return ValidateOptionsResult.Skip;
         }
-        if (models.Find(model(options))?.Embeddings == embeddings) return ValidateOptionsResult.Success;
+        var found = models.Find(model(options));
+        // Whoever has no key for vectors may do without them.
+        if (found?.Embeddings == embeddings && (embeddings || found.Missing is null)) return ValidateOptionsResult.Success;
+        if (found is { Missing: { } variable } && found.Embeddings == embeddings)
+            return ValidateOptionsResult.Fail($"{section}:Model is {found.Name}, which needs {variable}: set it, or set {section}__Model to one of {string.Join(", ", models.Names(embeddings))}.");
         return ValidateOptionsResult.Fail(
             $"{section}:Model is {model(options)}, which Llm:Models does not list as {(embeddings ? "an embedding" : "a chat")} model: add it there, or set "
             + $"{section}__Model to one of {string.Join(", ", models.Names(embeddings))}.");

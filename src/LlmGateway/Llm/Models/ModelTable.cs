@@ -13,7 +13,7 @@ public sealed class ModelTable(IEnumerable<ModelInfo> models)
 
     /// <summary>What a caller may choose from.</summary>
     public IEnumerable<string> Names(bool embeddings) =>
-        All.Where(model => model.Embeddings == embeddings).Select(model => model.Name).Order(StringComparer.Ordinal);
+        All.Where(model => model.Embeddings == embeddings && model.Missing is null).Select(model => model.Name).Order(StringComparer.Ordinal);
 
     /// <exception cref="LlmException">The table has no such model, or it does not answer but embeds.</exception>
     public ModelInfo GetChat(string name) => Get(name, embeddings: false);
