@@ -43,12 +43,9 @@ internal static class OpenApiDetails
     {
         if (context.JsonPropertyInfo is null) RequireWhatMustBeThere(schema, context.JsonTypeInfo);
         if (context.JsonTypeInfo.Type == typeof(ClassifyRequest) && schema.Properties?["categories"] is OpenApiSchema categories) categories.Items = Categories();
-        if (context.JsonTypeInfo.Type == typeof(SummarizeRequest))
-        {
-            Choices(schema, "long_input", SummarizeRequest.LongInputs);
-            // The generator does not know what the converter reads.
-            if (schema.Properties?["text"] is OpenApiSchema text) text.Type = JsonSchemaType.String | JsonSchemaType.Null;
-        }
+        // What a converter reads is unknown.
+        if (context.JsonTypeInfo.Type == typeof(LongText)) schema.Type = JsonSchemaType.String;
+        if (context.JsonTypeInfo.Type == typeof(SummarizeRequest)) Choices(schema, "long_input", SummarizeRequest.LongInputs);
         if (context.JsonTypeInfo.Type == typeof(ChatRequest)) Choices(schema, "overflow", ChatRequest.Overflows);
         if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(LlmRole))
         {

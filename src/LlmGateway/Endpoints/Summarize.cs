@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using LlmGateway.Endpoints.Summaries;
 using LlmGateway.Hosting;
 using LlmGateway.Llm.Models;
@@ -15,7 +14,7 @@ namespace LlmGateway.Endpoints;
 /// beginning is read; <c>map_reduce</c>: all of it is read, in slices where it is longer than one.
 /// </param>
 public sealed record SummarizeRequest(
-    [property: Required, JsonConverter(typeof(LongTextConverter))] string? Text, string? Model, int? MaxTokens, string? LongInput)
+    [property: Required] LongText? Text, string? Model, int? MaxTokens, string? LongInput)
 {
     internal static readonly string[] LongInputs = ["auto", "truncate", "map_reduce"];
 }
@@ -51,9 +50,10 @@ internal static class Summarize
         CancellationToken cancellationToken)
     {
         var request = body.Value;
+        using var text = request.Text;
         Check(request, options);
         var plan = await summarizer.PlanAsync(
-            request.Text!,
+            text!.Chars,
             models.GetChat(request.Model ?? options.Model),
             request.LongInput,
             request.MaxTokens ?? options.MaxOutputTokens,
@@ -78,14 +78,14 @@ internal static class Summarize
             response.Text,
             response.Origin.Model,
             plan.IsTruncated,
-            plan.InputTokens ?? await counter.CountAsync(plan.Text.AsMemory(), cancellationToken),
+            plan.InputTokens ?? await counter.CountAsync(plan.Text, cancellationToken),
             plan.Chunks);
     }
 
     private static void Check(SummarizeRequest request, SummarizeOptions options)
     {
         var validation = new Validation();
-        validation.Text(request.Text, "text");
+        validation.Text(request.Text?.Chars, "text");
         validation.MaxTokens(request.MaxTokens, options.MaxOutputTokensLimit);
         validation.OneOf(request.LongInput, SummarizeRequest.LongInputs, "long_input");
         validation.Throw();

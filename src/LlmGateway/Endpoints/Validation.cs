@@ -20,6 +20,9 @@ internal sealed class Validation
     public void Text(string? value, string field, bool required = true) =>
         Require(!required && value is null || !string.IsNullOrWhiteSpace(value), field, value is null ? "This field is required." : "This field is empty.");
 
+    public void Text(ReadOnlyMemory<char>? value, string field) =>
+        Require(value is { } text && !text.Span.IsWhiteSpace(), field, value is null ? "This field is required." : "This field is empty.");
+
     /// <param name="value">As the caller sent it.</param>
     /// <param name="limit">The highest that the configuration allows.</param>
     public void MaxTokens(int? value, int limit) =>

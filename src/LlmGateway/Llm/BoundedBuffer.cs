@@ -2,24 +2,27 @@ using System.Buffers;
 
 namespace LlmGateway.Llm;
 
-/// <summary>The whole of a stream in rented memory, as long as it does not exceed a limit. Grows with what comes, whatever was announced.</summary>
+/// <summary>The whole of a stream in memory that is given back, as long as it does not exceed a limit.</summary>
 internal sealed class BoundedBuffer : IDisposable
 {
     private const int FirstSize = 4096;
 
-    /// <summary>A larger array is one of a kind: the pool would keep it, and each of the smaller ones that it grew from, for good.</summary>
+    /// <summary>More than this is no array: the pool would keep it, and the collector each one that it grew from, long after the request.</summary>
     private const int MaxRented = 1024 * 1024;
 
-    private byte[] _bytes;
+    private byte[] _rented;
+    private NativeBuffer<byte>? _native;
     private int _length;
 
-    private BoundedBuffer(int size) => _bytes = ArrayPool<byte>.Shared.Rent(size);
+    private BoundedBuffer(int size) => _rented = ArrayPool<byte>.Shared.Rent(size);
 
     /// <summary>Valid until <see cref="Dispose"/>.</summary>
-    public Memory<byte> Memory => _bytes.AsMemory(0, _length);
+    public Memory<byte> Memory => Whole[.._length];
 
     /// <summary>There was more than the limit; <see cref="Memory"/> holds what came before it.</summary>
     public bool Truncated { get; private set; }
+
+    private Memory<byte> Whole => _native?.Memory ?? _rented;
 
     /// <param name="stream">Read to its end, or to the byte after the limit; not disposed.</param>
     /// <param name="limit">Bytes.</param>
@@ -31,8 +34,8 @@ internal sealed class BoundedBuffer : IDisposable
         {
             while (true)
             {
-                if (buffer._length == buffer._bytes.Length) buffer.Grow(limit);
-                var read = await stream.ReadAsync(buffer._bytes.AsMemory(buffer._length), cancellationToken);
+                if (buffer._length == buffer.Whole.Length) buffer.Grow(limit);
+                var read = await stream.ReadAsync(buffer.Whole[buffer._length..], cancellationToken);
                 if (read == 0) return buffer;
                 buffer._length += read;
                 if (buffer._length <= limit) continue;
@@ -50,23 +53,33 @@ internal sealed class BoundedBuffer : IDisposable
 
     public void Dispose()
     {
-        Return(_bytes);
-        _bytes = [];
+        if (_rented.Length > 0) ArrayPool<byte>.Shared.Return(_rented);
+        _rented = [];
+        ((IDisposable?)_native)?.Dispose();
+        _native = null;
         _length = 0;
     }
 
     private void Grow(long limit)
     {
         // The byte after the limit tells that there is more.
-        var size = (int)Math.Min(_bytes.Length * 2L, limit + 1);
-        var larger = size <= MaxRented ? ArrayPool<byte>.Shared.Rent(size) : GC.AllocateUninitializedArray<byte>(size);
-        _bytes.AsSpan(0, _length).CopyTo(larger);
-        Return(_bytes);
-        _bytes = larger;
-    }
-
-    private static void Return(byte[] bytes)
-    {
-        if (bytes.Length is > 0 and <= MaxRented) ArrayPool<byte>.Shared.Return(bytes);
+        var size = (int)Math.Min(_length * 2L, limit + 1);
+        if (_native is not null)
+        {
+            _native.Resize(size);
+            return;
+        }
+        if (size > MaxRented)
+        {
+            _native = new NativeBuffer<byte>(size);
+            _rented.AsSpan(0, _length).CopyTo(_native.GetSpan());
+            ArrayPool<byte>.Shared.Return(_rented);
+            _rented = [];
+            return;
+        }
+        var larger = ArrayPool<byte>.Shared.Rent(size);
+        _rented.AsSpan(0, _length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_rented);
+        _rented = larger;
     }
 }

@@ -398,6 +398,67 @@ public partial class LongDocumentTests
     }
 
     [Fact]
+    public async Task ReadsALongTextAsItCame()
+    {
+        await using var gateway = await GatewayHost.StartAsync("Summarize:MapReduceAbove=50000");
+        var text = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{i} größer, 更大, 🚣‍♀️ \"quoted\" \\ / \r\n\t\b\f\0\u2028 <b>\n\n"));
+        var plain = JsonSerializer.Serialize(new { text }, new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        var escaped = JsonSerializer.Serialize(new { text });
+        var halves = plain.Replace("<b>", "\\ud83d<b>\\uDE00", StringComparison.Ordinal);
+
+        foreach (var (json, expected) in new[] { (plain, text), (escaped, text), (halves, text.Replace("<b>", "\uFFFD<b>\uFFFD", StringComparison.Ordinal)) })
+        {
+            gateway.Upstream.Reset();
+            Assert.True(json.Length > 1024 * 1024);
+            using var response = await gateway.PostAsync("/summarize?fresh=1", json);
+
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            var slices = gateway.Upstream.Requests.Where(request => PartOf(request).Part > 0).OrderBy(request => PartOf(request).Part).Select(UserText);
+            Assert.Equal(expected, string.Concat(slices));
+        }
+    }
+
+    [Theory]
+    [InlineData("\\ud83", 0)]
+    [InlineData("\\x", 0)]
+    [InlineData("", 0xFF)]
+    [InlineData("", 0xC3)]
+    public async Task RefusesALongTextThatIsMalformed(string end, byte last)
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var json = System.Text.Encoding.UTF8.GetBytes($$"""{"text":"\n{{new string('a', 2 * 1024 * 1024)}}{{end}}?"}""");
+        if (last > 0) json[^3] = last;
+
+        using var response = await gateway.Client.SendAsync(GatewayCalls.Post("/summarize", GatewayCalls.Bytes(json)));
+
+        await Problem.AssertAsync(response, 400, "invalid_request");
+    }
+
+    [Fact]
+    public async Task TakesFarLessThanSixTimesTheMemoryOfTheBody()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream);
+        using var client = new HttpClient { BaseAddress = gateway.Address };
+        var small = await PeakAsync(LongText.Of(1_000));
+
+        var document = LongText.Of(200_000);
+        var body = string.Concat(Enumerable.Range(0, 24 * 1024 * 1024 / document.Length).Select(i => document + i));
+        var large = await PeakAsync(body);
+
+        Assert.InRange(large - small, body.Length, 6L * body.Length);
+
+        async Task<long> PeakAsync(string text)
+        {
+            using var response = await client.PostAsync("/summarize?dry_run=1", GatewayCalls.Json(Json(text)));
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            var peak = (await File.ReadAllLinesAsync($"/proc/{gateway.Id}/status")).Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+        }
+    }
+
+    [Fact]
     public async Task TheSamePartIsSummarizedOnceForAllWhoAskAtOnce()
     {
         await using var gateway = await GatewayHost.StartAsync(Small);

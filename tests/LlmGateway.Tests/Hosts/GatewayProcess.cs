@@ -23,6 +23,8 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
+    public int Id => _process.Id;
+
     /// <summary>Standard output and standard error.</summary>
     public string Output
     {

@@ -14,7 +14,7 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
 {
     private const int MaxLevels = 4;
 
-    /// <param name="text">Not empty.</param>
+    /// <param name="text">Not empty; has to stay until the summary is there.</param>
     /// <param name="model">Who is to summarize it.</param>
     /// <param name="longInput">What is done with a long text.</param>
     /// <param name="maxTokens">Of the summary.</param>
@@ -23,7 +23,7 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
     /// <param name="cancellationToken">Ends the counting.</param>
     /// <exception cref="LlmException">The text is too long.</exception>
     public async ValueTask<SummaryPlan> PlanAsync(
-        string text, ModelInfo model, string? longInput, int maxTokens, bool fresh, string? requestId, CancellationToken cancellationToken)
+        ReadOnlyMemory<char> text, ModelInfo model, string? longInput, int maxTokens, bool fresh, string? requestId, CancellationToken cancellationToken)
     {
         var sliceOutput = Math.Min(options.SliceOutputTokens, model.MaxOutputTokens);
         var output = Math.Min(maxTokens, model.MaxOutputTokens);
@@ -39,10 +39,10 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
         var counter = await TokenCounters.GetAsync(model.Encoding, cancellationToken);
         if (text.Length > sliceAbove / TokenCounter.MaxTokensPerChar)
         {
-            plan = plan with { InputTokens = await counter.CountAsync(text.AsMemory(), cancellationToken) };
+            plan = plan with { InputTokens = await counter.CountAsync(text, cancellationToken) };
             if (plan.InputTokens > sliceAbove) return await SliceAsync(plan, counter, cancellationToken);
         }
-        var cut = counter.Cut(text, readAtOnce);
+        var cut = counter.Cut(text.Span, readAtOnce);
         return cut.Length == text.Length
             ? plan with { InputTokens = cut.Tokens }
             : plan with { Length = cut.Length, TextHash = await TextHash.OfAsync(text, cancellationToken) };
@@ -98,7 +98,7 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
             throw new LlmException(
                 LlmErrorKind.ContextLengthExceeded, $"{plan.Model.Name} holds too little for summaries in slices. Choose a model with a larger window.");
         }
-        plan = plan with { Slices = await new TextSlicer(counter).SliceAsync(plan.Text.AsMemory(), plan.SliceTokens, cancellationToken) };
+        plan = plan with { Slices = await new TextSlicer(counter).SliceAsync(plan.Text, plan.SliceTokens, cancellationToken) };
         if (plan.Chunks > options.MaxSlices)
         {
             throw new LlmException(

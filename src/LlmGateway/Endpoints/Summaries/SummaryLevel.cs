@@ -28,7 +28,7 @@ internal sealed class SummaryLevel
     {
         if (!_isMap) return _plan.Request(SummaryPrompts.ForParts(_parts[index].Text!, IsLast), IsLast ? _plan.MaxOutputTokens : _plan.SliceOutputTokens);
         var slice = _plan.Slices[index];
-        return _plan.Request(SummaryPrompts.ForPart(_plan.Text.Substring(slice.Start, slice.Length), index + 1, Count), _plan.SliceOutputTokens);
+        return _plan.Request(SummaryPrompts.ForPart(_plan.Text.Slice(slice.Start, slice.Length).ToString(), index + 1, Count), _plan.SliceOutputTokens);
     }
 
     /// <summary>For messages: what a call reads.</summary>

@@ -17,7 +17,7 @@ namespace LlmGateway.Endpoints.Summaries;
 /// <param name="Fresh">Whether stored answers will not do.</param>
 /// <param name="RequestId">The HTTP request that asked.</param>
 internal sealed record SummaryPlan(
-    string Text,
+    ReadOnlyMemory<char> Text,
     ModelInfo Model,
     IReadOnlyList<TextSlice> Slices,
     int Length,
@@ -53,7 +53,7 @@ internal sealed record SummaryPlan(
     public int Chunks => Math.Max(1, Slices.Count);
 
     /// <summary>The one call that it takes without slices.</summary>
-    public LlmRequest Single() => Request(SummaryPrompts.ForText(IsTruncated ? Text[..Length] : Text), MaxOutputTokens) with { Source = TextHash };
+    public LlmRequest Single() => Request(SummaryPrompts.ForText(Text[..Length].ToString()), MaxOutputTokens) with { Source = TextHash };
 
     public LlmRequest Request(IReadOnlyList<LlmMessage> messages, int maxOutputTokens) =>
         new(LlmTask.Summarize, Model.Name, messages, maxOutputTokens, Fresh: Fresh, RequestId: RequestId);

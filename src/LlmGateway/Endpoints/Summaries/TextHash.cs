@@ -11,14 +11,14 @@ internal static class TextHash
 
     /// <summary>Gives the thread back every now and then.</summary>
     /// <exception cref="OperationCanceledException"></exception>
-    public static async ValueTask<string> OfAsync(string text, CancellationToken cancellationToken)
+    public static async ValueTask<string> OfAsync(ReadOnlyMemory<char> text, CancellationToken cancellationToken)
     {
-        if (text.Length <= YieldChars) return Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(text.AsSpan())));
+        if (text.Length <= YieldChars) return Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(text.Span)));
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var position = 0; position < text.Length; position += YieldChars)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            hash.AppendData(MemoryMarshal.AsBytes(text.AsSpan(position, Math.Min(YieldChars, text.Length - position))));
+            hash.AppendData(MemoryMarshal.AsBytes(text.Span.Slice(position, Math.Min(YieldChars, text.Length - position))));
             await Task.Yield();
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

@@ -59,6 +59,20 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
         return fitting.Fit;
     }
 
+    /// <summary><see cref="CountAsync"/> and <see cref="Fit"/> in one.</summary>
+    /// <exception cref="OperationCanceledException"></exception>
+    public async ValueTask<(int Tokens, int Fit)> FitAsync(ReadOnlyMemory<char> piece, int tokens, CancellationToken cancellationToken)
+    {
+        using var fitting = new LongPiece(vocabulary, tokens);
+        while (!fitting.Read(piece.Span, YieldChars))
+        {
+            await Task.Yield();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return (fitting.Exceeds ? tokens + 1 : fitting.Tokens, fitting.Fit);
+    }
+
     private static bool Encode(ReadOnlySpan<char> piece, Span<byte> utf8, out int length)
     {
         length = 0;

@@ -99,6 +99,43 @@ public sealed class TextSlicerTests
         Assert.All((await Slice(Counter, text, 1_000)).SkipLast(1), slice => Assert.Equal(0, slice.Length % part.Length));
     }
 
+    [Theory]
+    // Pieces that are longer than a slice needs to look: they begin with a slice, in its middle, and end in one.
+    [InlineData("a", 16)]
+    [InlineData("的", 1_000)]
+    [InlineData("A", 200)]
+    [InlineData("  \n", 200)]
+    [InlineData("=/", 200)]
+    public async Task SlicesPiecesThatAreFarLongerThanASlice(string part, int limit)
+    {
+        var giant = TokenCounterTests.Repeat(part, 60_000);
+        await AssertSlices(Counter, giant, limit);
+        await AssertSlices(Counter, Document.Value[..3_000] + giant + Document.Value[3_000..9_000] + giant + "end", limit);
+    }
+
+    [Theory]
+    [InlineData("的")]
+    [InlineData("a")]
+    [InlineData(" ")]
+    public async Task TakesTimeThatGrowsWithAPieceAndNotWithItsSquare(string part)
+    {
+        // Ten times the text has ten times the slices, and takes ten times the time; or a hundred times, if all of it is looked through for each.
+        var text = TokenCounterTests.Repeat(part, 400_000);
+        await TimeAsync(text[..40_000]);
+        var once = await TimeAsync(text[..40_000]);
+        var tenTimes = await TimeAsync(text);
+        if (tenTimes > 30 * once) tenTimes = await TimeAsync(text);
+
+        Assert.True(tenTimes < 30 * once, $"{once} and {tenTimes}");
+
+        async Task<TimeSpan> TimeAsync(string slicedText)
+        {
+            var started = System.Diagnostics.Stopwatch.GetTimestamp();
+            await Slice(Counter, slicedText, 200);
+            return System.Diagnostics.Stopwatch.GetElapsedTime(started);
+        }
+    }
+
     [Fact]
     public async Task StopsWhenCancelled()
     {
