@@ -25,7 +25,7 @@ internal sealed class DryRun(ILlmClient client, ProviderChoice choice)
         return estimate.Answer(chunks: 1);
     }
 
-    public CostEstimate Estimate(ModelInfo model) => new(model, choice.Offline);
+    public CostEstimate Estimate(ModelInfo model) => new(model, choice.IsOffline(model.Provider));
 
     /// <returns>The call's answer, if it is stored.</returns>
     public async ValueTask<LlmResponse?> AddAsync(CostEstimate estimate, LlmRequest request, CancellationToken cancellationToken)
@@ -58,7 +58,7 @@ internal sealed class CostEstimate(ModelInfo model, bool isFree)
         _outputTokens += (long)calls * outputTokens;
         _calls += calls;
         if (cached) _cached += calls;
-        else if (!isFree) _cost += calls * tries * model.Cost(new LlmUsage(inputTokens, outputTokens));
+        else if (!isFree) _cost += calls * tries * model.Cost(new LlmUsage(inputTokens, outputTokens + model.ThinkingTokens));
     }
 
     public IResult Answer(int chunks) =>

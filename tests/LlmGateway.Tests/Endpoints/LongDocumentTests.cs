@@ -19,6 +19,8 @@ public partial class LongDocumentTests
     // Slices are filled by 92 % on the average: these make 20.
     private static readonly string Document = LongText.Of(18_300);
 
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     [Fact]
@@ -402,7 +404,7 @@ public partial class LongDocumentTests
     {
         await using var gateway = await GatewayHost.StartAsync("Summarize:MapReduceAbove=50000");
         var text = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{i} größer, 更大, 🚣‍♀️ \"quoted\" \\ / \r\n\t\b\f\0\u2028 <b>\n\n"));
-        var plain = JsonSerializer.Serialize(new { text }, new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        var plain = JsonSerializer.Serialize(new { text }, Readable);
         var escaped = JsonSerializer.Serialize(new { text });
         var halves = plain.Replace("<b>", "\\ud83d<b>\\uDE00", StringComparison.Ordinal);
 

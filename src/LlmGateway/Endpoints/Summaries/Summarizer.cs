@@ -25,9 +25,9 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
     public async ValueTask<SummaryPlan> PlanAsync(
         ReadOnlyMemory<char> text, ModelInfo model, string? longInput, int maxTokens, bool fresh, string? requestId, CancellationToken cancellationToken)
     {
-        var sliceOutput = Math.Min(options.SliceOutputTokens, model.MaxOutputTokens);
-        var output = Math.Min(maxTokens, model.MaxOutputTokens);
-        var room = Math.Max(1, model.ContextWindow - SummaryPrompts.Overhead - Math.Max(output, sliceOutput));
+        var sliceOutput = Math.Min(options.SliceOutputTokens, model.LongestAnswer);
+        var output = Math.Min(maxTokens, model.LongestAnswer);
+        var room = Math.Max(1, model.Room - SummaryPrompts.Overhead - Math.Max(output, sliceOutput));
         var sliceTokens = Math.Min(options.SliceTokens, room);
         var plan = new SummaryPlan(text, model, [], text.Length, null, null, sliceTokens, sliceOutput, output, fresh, requestId);
 

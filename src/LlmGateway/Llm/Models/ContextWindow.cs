@@ -18,9 +18,9 @@ internal static class ContextWindow
     /// <exception cref="LlmException">It does not fit.</exception>
     public static ValueTask<FittedRequest> FitAsync(LlmRequest request, ModelInfo model, bool dropOldest, CancellationToken cancellationToken)
     {
-        var output = Math.Min(request.MaxOutputTokens, model.MaxOutputTokens);
+        var output = Math.Min(request.MaxOutputTokens, model.LongestAnswer);
         // Nearly every prompt is so short that it need not be counted.
-        return PromptTokens.AtMost(request) + output <= model.ContextWindow
+        return PromptTokens.AtMost(request) + output <= model.Room
             ? new(Fitted(request, output, 0))
             : CountedAsync(request, model, output, dropOldest, cancellationToken);
     }
@@ -37,7 +37,7 @@ internal static class ContextWindow
 
         var first = messages[0].Role == LlmRole.System ? 1 : 0;
         var next = first;
-        while (dropOldest && next < tokens.Length - 1 && prompt + output > model.ContextWindow)
+        while (dropOldest && next < tokens.Length - 1 && prompt + output > model.Room)
         {
             // A question goes with its answer: what is left begins with a question again.
             do prompt -= tokens[next++];
@@ -46,10 +46,10 @@ internal static class ContextWindow
 
         // A tool call that is cut short is none.
         var least = request.Tool is null ? 1 : output;
-        var over = prompt + least - model.ContextWindow;
+        var over = prompt + least - model.Room;
         if (over > 0) throw TooLong(model, prompt, least, over, couldDrop: !dropOldest && request.Task == LlmTask.Chat && tokens.Length - first > 1);
         if (next > first) request = request with { Messages = [.. messages.Take(first), .. messages.Skip(next)] };
-        return Fitted(request, (int)Math.Min(output, model.ContextWindow - prompt), next - first);
+        return Fitted(request, (int)Math.Min(output, model.Room - prompt), next - first);
     }
 
     private static FittedRequest Fitted(LlmRequest request, int output, int dropped) => output == request.MaxOutputTokens
@@ -59,6 +59,6 @@ internal static class ContextWindow
     private static LlmException TooLong(ModelInfo model, long prompt, int least, long over, bool couldDrop) => new(
         LlmErrorKind.ContextLengthExceeded,
         FormattableString.Invariant(
-            $"The prompt has {prompt} tokens, and {model.Name} holds {model.ContextWindow} with the answer ({least} or more): that is {over} too many. ")
+            $"The prompt has {prompt} tokens, and {model.Name} holds {model.Room} with the answer ({least} or more): that is {over} too many. ")
         + (couldDrop ? "Shorten it, choose a model with a larger window, or send overflow: drop_oldest." : "Shorten it, or choose a model with a larger window."));
 }

@@ -57,6 +57,12 @@ public sealed record ModelInfo
     /// <summary>The variable that has to be set before the model can be asked; null where nothing is missing.</summary>
     internal string? Missing { get; init; }
 
+    /// <summary>Tokens of the answer itself, at most.</summary>
+    internal int LongestAnswer => Math.Max(1, MaxOutputTokens - ThinkingTokens);
+
+    /// <summary>Tokens of the prompt and the answer itself.</summary>
+    internal int Room => ContextWindow - ThinkingTokens;
+
     /// <summary>US dollars, exact; null where a price that is needed is not in the table.</summary>
     public decimal? Cost(LlmUsage usage) => LongPrompt is { } prices && usage.InputTokens > prices.Above
         ? Cost(usage, prices.InputPrice, prices.CachedInputPrice, prices.OutputPrice)

@@ -128,7 +128,7 @@ public sealed class TextSlicerTests
 
         Assert.True(tenTimes < 30 * once, $"{once} and {tenTimes}");
 
-        async Task<TimeSpan> TimeAsync(string slicedText)
+        static async Task<TimeSpan> TimeAsync(string slicedText)
         {
             var started = System.Diagnostics.Stopwatch.GetTimestamp();
             await Slice(Counter, slicedText, 200);
