@@ -23,6 +23,9 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
     /// <summary>The tokens of a piece, or any number over the limit if there are more.</summary>
     public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch)
     {
+        if (piece.Length == 1 && piece[0] < 0x80)
+            return 1;
+
         var utf8 = MemoryMarshal.AsBytes(scratch)[..ShortBytes];
         if (Encode(piece, utf8, out var length))
         {

@@ -25,6 +25,9 @@ internal sealed class PreTokenizer(bool isO200k)
 
         if ((kinds & Number) != 0)
             return NumberEnd(text, start);
+        // Several blanks begin neither a word nor symbols: indented code is full of them.
+        if ((kinds & Space) != 0 && start + 1 < text.Length && (CharTable.At(text, start + 1, out _) & Space) != 0)
+            return SpaceEnd(text, start);
         var word = isO200k ? CasedWordEnd(text, start, kinds, width) : WordEnd(text, start, kinds, width);
         return word > start ? word : SymbolsOrSpaceEnd(text, start, kinds);
     }
@@ -121,7 +124,13 @@ internal sealed class PreTokenizer(bool isO200k)
             return end;
         }
 
-        end = CharTable.RunEnd(text, start, Space);
+        return SpaceEnd(text, start);
+    }
+
+    // \s*[\r\n]+|\s+(?!\S)|\s+
+    private static int SpaceEnd(ReadOnlySpan<char> text, int start)
+    {
+        var end = CharTable.RunEnd(text, start, Space);
         var newLine = text[start..end].LastIndexOfAny('\r', '\n');
         if (newLine >= 0)
             return start + newLine + 1;
