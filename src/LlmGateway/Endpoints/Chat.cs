@@ -1,4 +1,5 @@
 using LlmGateway.Llm;
+using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Models;
 using Microsoft.OpenApi;
 
@@ -20,12 +21,16 @@ internal static class Chat
         endpoints.MapGet("/chat-stream", StreamAsync)
             .WithSummary("Streams a reply to one message; for EventSource.")
             .Produces<string>(StatusCodes.Status200OK, ChatStream.MediaType)
-            .WithQuery("message", JsonSchemaType.String, "What the user says.", required: true)
+            .WithQuery("message", JsonSchemaType.String, "What the user says; required without a ticket.")
             .WithQuery("system", JsonSchemaType.String, "Told to the model before the message.")
             .WithQuery("model", JsonSchemaType.String, "A model of the table; the configured one unless told.")
             .WithQuery("max_tokens", JsonSchemaType.Integer, "Tokens of the reply, at most.")
             .WithQuery("temperature", JsonSchemaType.Number, "0 to 2.")
             .WithQuery("fresh", JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
+            .WithQuery("resume", JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
+            .WithQuery("ticket", JsonSchemaType.String, "Instead of the message: from POST /chat-stream/tickets, good for one stream.")
+            .WithLastEventId()
+            .Produces(StatusCodes.Status204NoContent)
             .ProducesProblems()
             .WithTags("LlmGateway");
         foreach (var path in new[] { "/chat-stream", "/chat" })
@@ -39,12 +44,55 @@ internal static class Chat
         }
     }
 
-    private static async Task StreamAsync(
-        HttpContext context, ILlmClient client, ModelTable models, ChatOptions options, ChatStream stream, CancellationToken cancellationToken)
+    private static async Task<IResult> StreamAsync(
+        HttpContext context,
+        ILlmClient client,
+        ModelTable models,
+        ChatOptions options,
+        ChatStream stream,
+        Streams streams,
+        StreamSessions known,
+        TicketStore tickets,
+        CancellationToken cancellationToken)
     {
-        var fitted = await ChatRequest.FromQuery(context.Request.Query).FitAsync(options, models, context, cancellationToken);
+        if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, client, stream, streams, lastEventId, cancellationToken);
+        var query = context.Request.Query;
+        var isFromBrowser = context.Request.Headers.Accept.ToString().Contains(ChatStream.MediaType, StringComparison.OrdinalIgnoreCase);
+        var keepsRunning = Query.Flag(context.Request, "resume");
+        ChatRequest asked;
+        string? hash = null;
+        var fresh = false;
+        if (query.ContainsKey("ticket"))
+        {
+            var ticket = ChatRequest.TicketFromQuery(query);
+            hash = TicketStore.Hash(ticket);
+            if (known.FindUnopened(hash) is { } unopened && unopened.TryResume())
+            {
+                // The browser lost the connection before it got a byte, and asks again by itself: for what it has asked for already.
+                await stream.ResumeAsync(context, client, unopened, default, cancellationToken);
+                return Results.Empty;
+            }
+            (asked, fresh, var resume) = await tickets.TakeAsync(ticket, cancellationToken);
+            keepsRunning |= resume;
+        }
+        else
+        {
+            asked = ChatRequest.FromQuery(query);
+        }
+        var fitted = await asked.FitAsync(options, models, context, cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
-        await stream.WriteAsync(context, client, fitted.Request, cancellationToken);
+        var request = fitted.Request with { Fresh = fitted.Request.Fresh || fresh };
+        await stream.WriteAsync(context, client, request with { Stream = known.Start(isResumable: true, isFromBrowser, keepsRunning, hash) }, cancellationToken);
+        return Results.Empty;
+    }
+
+    /// <summary>Whatever the request says: who has a last id had a stream, and gets the rest of that one, or nothing. No call is ever made for it.</summary>
+    private static async Task<IResult> ResumeAsync(
+        HttpContext context, ILlmClient client, ChatStream stream, Streams streams, string? lastEventId, CancellationToken cancellationToken)
+    {
+        if (await streams.ReturnAsync(lastEventId, cancellationToken) is not var (found, place)) return Results.NoContent();
+        await stream.ResumeAsync(context, client, found, place, cancellationToken);
+        return Results.Empty;
     }
 
     private static async Task<IResult> PostAsync(
@@ -55,6 +103,8 @@ internal static class Chat
         ChatOptions options,
         ChatStream stream,
         DryRun dryRun,
+        Streams streams,
+        StreamSessions known,
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
@@ -64,7 +114,9 @@ internal static class Chat
         AnswerHeaders.SetFit(context, fitted);
         if (!Accept.PrefersJson(context.Request))
         {
-            await stream.WriteAsync(context, client, request, cancellationToken);
+            if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, client, stream, streams, lastEventId, cancellationToken);
+            var keepsRunning = Query.Flag(context.Request, "resume");
+            await stream.WriteAsync(context, client, request with { Stream = known.Start(isResumable: keepsRunning, keepsRunning: keepsRunning) }, cancellationToken);
             return Results.Empty;
         }
         var response = await client.CompleteAsync(request, cancellationToken);

@@ -40,7 +40,7 @@ public sealed record ChatRequest(
             temperature = number;
         }
         foreach (var (name, values) in query)
-            validation.Require(values.Count == 1, name is "message" or "system" or "model" or "max_tokens" or "temperature" or "fresh" ? name : "query", "Give each parameter once.");
+            validation.Require(values.Count == 1, IsKnown(name) ? name : "query", "Give each parameter once.");
         validation.Text(query["message"], "message");
         validation.Throw();
         return new ChatRequest(query["message"], null, Given("system"), Given("model"), maxTokens, temperature);
@@ -54,6 +54,22 @@ public sealed record ChatRequest(
         var request = ToLlmRequest(options, models, context);
         return ContextWindow.FitAsync(request, models.GetChat(request.Model), Overflow == "drop_oldest", cancellationToken);
     }
+
+    /// <summary>A ticket has all that is asked: nothing else may say so too.</summary>
+    internal static string TicketFromQuery(IQueryCollection query)
+    {
+        var validation = new Validation();
+        foreach (var (name, values) in query)
+        {
+            validation.Require(values.Count == 1, IsKnown(name) ? name : "query", "Give each parameter once.");
+            validation.Require(!IsKnown(name) || name is "ticket" or "resume", name, "The ticket says this already: leave it out.");
+        }
+        validation.Text(query["ticket"], "ticket");
+        validation.Throw();
+        return query["ticket"]!;
+    }
+
+    private static bool IsKnown(string name) => name is "message" or "system" or "model" or "max_tokens" or "temperature" or "fresh" or "resume" or "ticket";
 
     /// <exception cref="LlmException">A field is wrong, or the model is not offered.</exception>
     internal LlmRequest ToLlmRequest(ChatOptions options, ModelTable models, HttpContext context)

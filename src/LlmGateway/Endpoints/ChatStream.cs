@@ -1,6 +1,7 @@
-using System.Security.Cryptography;
 using LlmGateway.Hosting;
 using LlmGateway.Llm;
+using LlmGateway.Llm.Generations;
+using LlmGateway.Llm.Generations.Redis;
 
 namespace LlmGateway.Endpoints;
 
@@ -24,32 +25,62 @@ public sealed record ChatErrorFrame(string Delta, ChatError Error);
 public sealed record ChatError(string Code, string Message, bool Retryable);
 
 /// <summary>Writes a reply as server-sent events: deltas, then one frame that tells its end or its failure, then <c>[DONE]</c>.</summary>
-internal sealed partial class ChatStream(StreamingOptions options, Work work, TimeProvider timeProvider, ILogger<ChatStream> logger)
+internal sealed partial class ChatStream(
+    StreamingOptions options, SharedStreams shared, Work work, TimeProvider timeProvider, ILogger<ChatStream> logger)
 {
     public const string MediaType = "text/event-stream";
 
     /// <exception cref="LlmException">The reply failed before anything was sent: a status can still say so.</exception>
-    public async Task WriteAsync(HttpContext context, ILlmClient client, LlmRequest request, CancellationToken cancellationToken)
+    public Task WriteAsync(HttpContext context, ILlmClient client, LlmRequest request, CancellationToken cancellationToken) =>
+        WriteAsync(context, client, request, default, cancellationToken);
+
+    /// <param name="context">The connection.</param>
+    /// <param name="client">Knows what the stream reads.</param>
+    /// <param name="stream">What the client had; it has been found to be there.</param>
+    /// <param name="from">How far the client had come.</param>
+    /// <param name="cancellationToken">Ends with the connection.</param>
+    public Task ResumeAsync(HttpContext context, ILlmClient client, StreamSession stream, StreamPlace from, CancellationToken cancellationToken) =>
+        WriteAsync(context, client, LlmRequest.RestOf(stream, from.Characters), from, cancellationToken);
+
+    private async Task WriteAsync(HttpContext context, ILlmClient client, LlmRequest request, StreamPlace from, CancellationToken cancellationToken)
     {
+        var stream = request.Stream!;
         using var expired = new CancellationTokenSource(options.MaxDuration, timeProvider);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, work.StreamsEnd, expired.Token);
+        using var connection = stream.Connect(ending);
         await using var updates = client.StreamAsync(request, ending.Token).GetAsyncEnumerator(ending.Token);
-        var first = updates.MoveNextAsync().AsTask();
-        if (!await ComesInTimeAsync(first)) await ThrowIfFailedAsync(first, cancellationToken, expired.Token);
-        context.Response.Headers[ResponseHeaders.StreamId] = RandomNumberGenerator.GetHexString(24, lowercase: true);
-        if (first.IsCompletedSuccessfully && updates.Current is { Origin: { } origin } update) AnswerHeaders.SetOrigin(context, origin, update.Cache);
+        var first = from.IsEnd ? null : updates.MoveNextAsync().AsTask();
+        if (first is not null && !stream.IsOpen && !await ComesInTimeAsync(first)) await ThrowIfFailedAsync(first, stream, cancellationToken, expired.Token);
+        context.Response.Headers[ResponseHeaders.StreamId] = stream.Id;
+        if (first is { IsCompletedSuccessfully: true } && updates.Current is { Origin: { } origin } update) AnswerHeaders.SetOrigin(context, origin, update.Cache);
+        stream.Open();
+        shared.Tell(stream);
         await using var sse = SseResponse.Open(context, options, timeProvider);
+        if (stream.IsResumable) sse.UseIds(stream.Id, options.Retry);
         try
         {
-            for (var next = new ValueTask<bool>(first); await sse.WaitAsync(next); next = updates.MoveNextAsync())
-                Write(sse, updates.Current, context);
+            if (first is { IsCompleted: false })
+            {
+                // Whoever loses the connection now shall be able to say what it has lost.
+                sse.WritePlace(from);
+            }
+            if (first is not null) await WriteUpdatesAsync(sse, updates, first, from.Characters, context);
         }
         catch (Exception exception) when (exception is LlmException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            WriteFailure(sse, exception as LlmException ?? Ended(expired.Token), context);
+            WriteFailure(sse, exception as LlmException ?? Ended(stream, expired.Token), context);
         }
         sse.WriteDone();
         await sse.FlushAsync();
+    }
+
+    private static async Task WriteUpdatesAsync(SseResponse sse, IAsyncEnumerator<LlmUpdate> updates, Task<bool> first, int characters, HttpContext context)
+    {
+        for (var next = new ValueTask<bool>(first); await sse.WaitAsync(next); next = updates.MoveNextAsync())
+        {
+            characters += updates.Current.Text.Length;
+            Write(sse, updates.Current, characters, context);
+        }
     }
 
     /// <returns>Whether the first update is there, and is no failure.</returns>
@@ -60,7 +91,7 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
     }
 
     /// <summary>Nothing has been sent yet: the failure is an exception, and becomes a status.</summary>
-    private static async Task ThrowIfFailedAsync(Task<bool> first, CancellationToken cancellationToken, CancellationToken expired)
+    private static async Task ThrowIfFailedAsync(Task<bool> first, StreamSession stream, CancellationToken cancellationToken, CancellationToken expired)
     {
         if (!first.IsCompleted) return;
         try
@@ -69,33 +100,37 @@ internal sealed partial class ChatStream(StreamingOptions options, Work work, Ti
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Ended(expired);
+            throw Ended(stream, expired);
         }
     }
 
-    private static void Write(SseResponse sse, LlmUpdate update, HttpContext context)
+    private static void Write(SseResponse sse, LlmUpdate update, int characters, HttpContext context)
     {
         var facts = RequestFacts.Of(context);
         facts.Origin ??= update.Origin;
-        if (update.Text.Length > 0) sse.WriteDelta(update.Text);
+        if (update.Text.Length > 0) sse.WriteDelta(update.Text, new StreamPlace(characters));
         if (update.FinishReason is not { } finish) return;
         facts.Usage = update.Usage;
         facts.CostUsd = update.CostUsd;
         var usage = update.Usage is { } tokens ? new ChatUsage(tokens.InputTokens, tokens.OutputTokens) : null;
-        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd, update.SavedUsd), GatewayJson.Readable.ChatEndFrame);
+        sse.Write(new ChatEndFrame("", finish.Value, facts.Origin?.Model ?? "", usage, update.CostUsd, update.SavedUsd), GatewayJson.Readable.ChatEndFrame, StreamPlace.End);
     }
 
     private void WriteFailure(SseResponse sse, LlmException failure, HttpContext context)
     {
         var problem = Problems.Of(failure.Kind);
         var facts = RequestFacts.Of(context);
-        facts.ErrorCode = problem.Code;
-        Broken(problem.Code, facts.RequestId);
-        sse.Write(new ChatErrorFrame("", new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Readable.ChatErrorFrame);
+        if (failure.Kind != LlmErrorKind.StreamStopped)
+        {
+            facts.ErrorCode = problem.Code;
+            Broken(problem.Code, facts.RequestId);
+        }
+        sse.Write(new ChatErrorFrame("", new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Readable.ChatErrorFrame, StreamPlace.End);
     }
 
-    private static LlmException Ended(CancellationToken expired) => expired.IsCancellationRequested
-        ? new LlmException(LlmErrorKind.UpstreamTimeout, "The reply took longer than a stream may.")
+    private static LlmException Ended(StreamSession stream, CancellationToken expired) =>
+        stream.IsStopped ? new LlmException(LlmErrorKind.StreamStopped, "The stream was stopped on purpose.")
+        : expired.IsCancellationRequested ? new LlmException(LlmErrorKind.UpstreamTimeout, "The reply took longer than a stream may.")
         : Work.ShuttingDown();
 
     [LoggerMessage(EventId = 5, EventName = "StreamBroken", Level = LogLevel.Warning, Message = "Stream ended with {ErrorCode}, request {RequestId}")]

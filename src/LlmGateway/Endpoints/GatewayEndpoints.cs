@@ -9,7 +9,10 @@ internal static class GatewayEndpoints
         var work = app.MapGroup("").WithMetadata(CountsAsWork.Metadata);
         work.MapSummarize();
         work.MapChat();
+        work.MapTickets();
         work.MapClassify();
+        Streams.Map(app);
+        app.MapPlayground();
         app.MapHealth();
         app.MapOpenApi("/openapi/v1.json");
     }

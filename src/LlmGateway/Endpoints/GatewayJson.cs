@@ -24,6 +24,8 @@ namespace LlmGateway.Endpoints;
 [JsonSerializable(typeof(ClassifyResponse))]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(TicketPrompt))]
+[JsonSerializable(typeof(TicketResponse))]
 internal sealed partial class GatewayJson : JsonSerializerContext
 {
     private static GatewayJson? _readable;

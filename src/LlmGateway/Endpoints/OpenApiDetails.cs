@@ -39,6 +39,20 @@ internal static class OpenApiDetails
             JsonSchemaType.Boolean,
             "1 asks no model, and answers { input_tokens, max_output_tokens, chunks, calls, max_cost_usd, cached }: what the request would take.");
 
+    /// <summary>The header with which EventSource comes back.</summary>
+    public static RouteHandlerBuilder WithLastEventId(this RouteHandlerBuilder endpoint) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+    {
+        operation.Parameters ??= [];
+        operation.Parameters.Add(new OpenApiParameter
+        {
+            Name = Streams.LastEventId,
+            In = ParameterLocation.Header,
+            Description = "The id of the last frame: the rest of that stream is sent, or 204 if there is none.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        });
+        return Task.CompletedTask;
+    });
+
     public static void Describe(OpenApiOptions options) => options.AddSchemaTransformer((schema, context, _) =>
     {
         if (context.JsonPropertyInfo is null) RequireWhatMustBeThere(schema, context.JsonTypeInfo);

@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -28,6 +30,7 @@ internal sealed class SseResponse : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(0, 1);
     private readonly CancellationTokenSource _closed = new();
     private readonly Task _pings;
+    private byte[]? _id;
     private long _lastFlush;
     private bool _unflushed;
 
@@ -53,26 +56,44 @@ internal sealed class SseResponse : IAsyncDisposable
         return new SseResponse(context, options, timeProvider) { _unflushed = true };
     }
 
+    /// <summary>From here on frames carry ids: whose, a colon, and the place after the frame.</summary>
+    /// <param name="name">Letters and digits.</param>
+    /// <param name="retry">How long EventSource waits before it reconnects.</param>
+    public void UseIds(string name, TimeSpan retry)
+    {
+        _id = Encoding.ASCII.GetBytes($"id: {name}:");
+        _output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"retry: {(long)retry.TotalMilliseconds}\n")));
+    }
+
+    /// <summary>A frame without data: the client sees nothing of it, and remembers its id.</summary>
+    public void WritePlace(StreamPlace place)
+    {
+        WriteId(place);
+        _output.Write("\n"u8);
+        _unflushed = true;
+    }
+
     /// <summary>A <c>data:</c> frame of JSON.</summary>
-    public void Write<T>(T value, JsonTypeInfo<T> type)
+    public void Write<T>(T value, JsonTypeInfo<T> type, StreamPlace place = default)
     {
         _output.Write("data: "u8);
         JsonSerializer.Serialize(_json, value, type);
-        EndFrame();
+        EndFrame(place);
     }
 
     /// <summary>The frame <c>{"delta":"…"}</c>: there is one to every token.</summary>
-    public void WriteDelta(string text)
+    public void WriteDelta(string text, StreamPlace place = default)
     {
         _output.Write("data: "u8);
         _json.WriteStartObject();
         _json.WriteString("delta"u8, text);
         _json.WriteEndObject();
-        EndFrame();
+        EndFrame(place);
     }
 
     public void WriteDone()
     {
+        WriteId(StreamPlace.Done);
         _output.Write("data: [DONE]\n\n"u8);
         _unflushed = true;
     }
@@ -120,12 +141,26 @@ internal sealed class SseResponse : IAsyncDisposable
         _gate.Dispose();
     }
 
-    private void EndFrame()
+    private void EndFrame(StreamPlace place)
     {
         _json.Flush();
         _json.Reset();
-        _output.Write("\n\n"u8);
+        _output.Write("\n"u8);
+        // After the data: there are clients that take an id for theirs as soon as they see it, whether the frame comes whole or not.
+        WriteId(place);
+        _output.Write("\n"u8);
         _unflushed = true;
+    }
+
+    /// <summary>There is one to every token: not a string is made for it.</summary>
+    private void WriteId(StreamPlace place)
+    {
+        if (_id is null) return;
+        var span = _output.GetSpan(_id.Length + StreamPlace.MaxLength + 1);
+        _id.CopyTo(span);
+        var length = _id.Length + place.Format(span[_id.Length..]);
+        span[length] = (byte)'\n';
+        _output.Advance(length + 1);
     }
 
     private async Task<FlushResult> WithinTimeAsync(Task<FlushResult> flush)

@@ -15,6 +15,8 @@ internal static class GatewayServices
         var services = builder.Services;
         services.AddOptions<HttpOptions>().Bind(builder.Configuration.GetSection("Http"), Strict).Checked("Http");
         services.AddOptions<StreamingOptions>().Bind(builder.Configuration.GetSection("Streaming"), Strict).Checked("Streaming");
+        services.AddOptions<TicketOptions>().Bind(builder.Configuration.GetSection("Ticket"), Strict).Checked("Ticket");
+        services.AddOptions<CorsOptions>().Bind(builder.Configuration.GetSection("Cors"), Strict).Checked("Cors");
         services.AddOptions<ShutdownOptions>().Bind(builder.Configuration.GetSection("Shutdown"), Strict).Checked("Shutdown");
         services.AddOptions<SummarizeOptions>().Bind(builder.Configuration.GetSection("Summarize"), Strict).Checked("Summarize");
         services.AddOptions<ChatOptions>().Bind(builder.Configuration.GetSection("Chat"), Strict).Checked("Chat");
@@ -32,6 +34,8 @@ internal static class GatewayServices
         services.AddSingleton<SummaryStream>();
         services.AddSingleton<SummaryDryRun>();
         services.AddSingleton<DryRun>();
+        services.AddSingleton<Streams>();
+        services.AddSingleton<TicketStore>();
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
@@ -69,6 +73,7 @@ internal static class GatewayServices
         app.UseMiddleware<RequestLogMiddleware>();
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
+        app.UseMiddleware<CorsMiddleware>();
         app.UseMiddleware<WorkMiddleware>();
         return app;
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmGateway.Llm.Generations;
 
 namespace LlmGateway.Llm;
 
@@ -39,6 +40,8 @@ public sealed record LlmTool(string Name, string Description, JsonElement Parame
 /// <param name="Scope">Answers are shared among requests of one scope only.</param>
 /// <param name="Fresh">Neither a stored answer nor one under way will do; the new one is stored.</param>
 /// <param name="RequestId">The HTTP request that asked; it changes nothing in the answer, and is in every log line and on the wire upstream.</param>
+/// <param name="Stream">Under which name the answer is streamed.</param>
+/// <param name="From">Nothing is asked: the stream goes on after so many characters.</param>
 public sealed record LlmRequest(
     LlmTask Task,
     string Model,
@@ -49,7 +52,13 @@ public sealed record LlmRequest(
     string? Source = null,
     string? Scope = null,
     bool Fresh = false,
-    string? RequestId = null);
+    string? RequestId = null,
+    StreamSession? Stream = null,
+    int? From = null)
+{
+    /// <summary>The rest of a stream whose client has the beginning.</summary>
+    internal static LlmRequest RestOf(StreamSession stream, int from) => new(LlmTask.Chat, "", [], 0, Stream: stream, From: from);
+}
 
 /// <summary>Texts to be turned into vectors.</summary>
 public sealed record EmbeddingRequest

@@ -23,6 +23,7 @@ internal static class LlmServices
         services.AddSingleton<IValidateOptions<LlmOptions>, KeyRequired>();
         services.AddOptions<CacheOptions>().Bind(configuration.GetSection("Cache"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Cache");
         services.AddSingleton<AnswerStore>();
+        services.AddSingleton<StreamSessions>();
         services.AddRedis(configuration);
         services.AddSingleton<ProviderChoice>();
         services.AddSingleton(provider => Models(provider.GetRequiredService<LlmOptions>(), provider.GetRequiredService<ProviderChoice>()));
@@ -41,6 +42,8 @@ internal static class LlmServices
         services.AddSingleton<RedisConnection>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
         services.AddSingleton<SharedCalls>();
+        services.AddSingleton<SharedStreams>();
+        services.AddHostedService(provider => provider.GetRequiredService<SharedStreams>());
         services.AddSingleton<RedisAnswers>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisAnswers>());
     }

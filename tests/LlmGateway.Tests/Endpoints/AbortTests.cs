@@ -105,7 +105,7 @@ public abstract class AbortTests(Wire wire, ITestOutputHelper output)
         {
             if (frames > 0) await client.ReadHeadAsync();
             for (var i = 0; i < frames; i++)
-                Assert.StartsWith("""data: {"delta":""", await client.ReadFrameAsync(), StringComparison.Ordinal);
+                Assert.Contains("""data: {"delta":""", await client.ReadFrameAsync(), StringComparison.Ordinal);
         }
 
         var closedAt = new DateTimeOffset[count];

@@ -105,15 +105,19 @@ public class CacheTests
         Assert.Equal("0", hit["x-attempts"]);
         Assert.Equal(
             """
+            retry: 1000
             data: {"delta":"Hello there"}
+            id: ID:11
 
             data: {"delta":"","finish_reason":"stop","model":"gpt-4o-mini","usage":{"input_tokens":9,"output_tokens":2},"cost_usd":0,"cost_saved_usd":0.00000255}
+            id: ID:end
 
+            id: ID:done
             data: [DONE]
 
 
             """.ReplaceLineEndings("\n"),
-            hit.Text);
+            hit.Text.Replace(hit["x-stream-id"]!, "ID", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -19,16 +19,21 @@ public class ChatTests
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.ToString());
         Assert.Equal(
             """
+            retry: 1000
             data: {"delta":"Hel"}
+            id: ID:3
 
             data: {"delta":"lo"}
+            id: ID:5
 
             data: {"delta":"","finish_reason":"stop","model":"gpt-4o-mini","usage":{"input_tokens":9,"output_tokens":2},"cost_usd":0.00000255}
+            id: ID:end
 
+            id: ID:done
             data: [DONE]
 
 
-            """.ReplaceLineEndings("\n"),
+            """.ReplaceLineEndings("\n").Replace("ID", response.Headers.GetValues("x-stream-id").Single(), StringComparison.Ordinal),
             await response.Content.ReadAsStringAsync());
         Assert.Equal(1, gateway.Upstream.Calls);
     }

@@ -147,7 +147,7 @@ public class ErrorTests(SharedGateway shared) : IClassFixture<SharedGateway>
     }
 
     [Theory]
-    [InlineData("GET", "/")]
+    [InlineData("GET", "/index.html")]
     [InlineData("POST", "/summarise")]
     [InlineData("GET", "/openapi/v2.json")]
     [InlineData("GET", "/health")]

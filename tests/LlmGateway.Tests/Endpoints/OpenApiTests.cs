@@ -17,7 +17,7 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
         var described = document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"));
         var routes = _gateway.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(endpoint => endpoint.RoutePattern.RawText != "/openapi/v1.json")
+            .Where(endpoint => endpoint.RoutePattern.RawText != "/openapi/v1.json" && endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null)
             .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {endpoint.RoutePattern.RawText}"));
 
         Assert.Equal(routes.Order(), described.Order());
@@ -29,13 +29,14 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("/classify", "text categories model", "category confidence model")]
     [InlineData("/chat", "message messages system model max_tokens temperature", "reply model finish_reason")]
     [InlineData("/chat-stream", "message messages system model max_tokens temperature", "reply model finish_reason")]
-    public async Task NamesTheFieldsOfRequestsAndAnswers(string path, string fields, string answer)
+    [InlineData("/chat-stream/tickets", "message messages system model max_tokens temperature", "ticket url expires_in", "201")]
+    public async Task NamesTheFieldsOfRequestsAndAnswers(string path, string fields, string answer, string status = "200")
     {
         var document = await DocumentAsync();
         var operation = document.GetProperty("paths").GetProperty(path).GetProperty("post");
 
         var request = Schema(document, operation.GetProperty("requestBody").GetProperty("content").GetProperty("application/json"));
-        var response = Schema(document, operation.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty("application/json"));
+        var response = Schema(document, operation.GetProperty("responses").GetProperty(status).GetProperty("content").GetProperty("application/json"));
 
         Assert.Superset(fields.Split(' ').ToHashSet(), PropertiesOf(request).ToHashSet());
         Assert.Superset(answer.Split(' ').ToHashSet(), PropertiesOf(response).ToHashSet());
@@ -49,6 +50,7 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("/chat", "post")]
     [InlineData("/chat-stream", "post")]
     [InlineData("/chat-stream", "get")]
+    [InlineData("/chat-stream/tickets", "post")]
     public async Task TellsHowFailuresLook(string path, string method)
     {
         var document = await DocumentAsync();
@@ -81,9 +83,10 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
         var document = await DocumentAsync();
         var parameters = document.GetProperty("paths").GetProperty("/chat-stream").GetProperty("get").GetProperty("parameters").EnumerateArray().ToList();
 
-        Assert.All(parameters, parameter => Assert.Equal("query", parameter.GetProperty("in").GetString()));
+        Assert.All(parameters, parameter => Assert.Equal(
+            parameter.GetProperty("name").GetString() == "Last-Event-ID" ? "header" : "query", parameter.GetProperty("in").GetString()));
         Assert.Superset(
-            new HashSet<string?> { "message", "system", "model", "max_tokens", "temperature" },
+            new HashSet<string?> { "message", "system", "model", "max_tokens", "temperature", "fresh", "resume", "ticket", "Last-Event-ID" },
             parameters.Select(parameter => parameter.GetProperty("name").GetString()).ToHashSet());
     }
 

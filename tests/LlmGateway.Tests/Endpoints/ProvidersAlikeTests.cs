@@ -80,6 +80,6 @@ public partial class ProvidersAlikeTests
     private static string Neutral(string body, Wire wire) => Own().Replace(body, "").Replace(wire.Model, "MODEL", StringComparison.Ordinal)
         .Replace(wire.KeyVariable, "KEY", StringComparison.Ordinal).Replace(wire == Wire.OpenAI ? ", server_error" : ", api_error", ", ERROR", StringComparison.Ordinal);
 
-    [GeneratedRegex("\"(cost_usd|request_id)\":(\"[^\"]*\"|[0-9.E-]+),?")]
+    [GeneratedRegex("\"(cost_usd|request_id)\":(\"[^\"]*\"|[0-9.E-]+),?|^id: [0-9a-f]+", RegexOptions.Multiline)]
     private static partial Regex Own();
 }

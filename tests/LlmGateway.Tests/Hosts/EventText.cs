@@ -27,6 +27,24 @@ internal static class EventText
         return events;
     }
 
+    /// <summary>What a browser would send as the last id after each event.</summary>
+    public static IReadOnlyList<string> Ids(string stream)
+    {
+        var ids = new List<string>();
+        var (id, data) = ("", false);
+        foreach (var line in stream.Split('\n', '\r'))
+        {
+            if (line.Length == 0)
+            {
+                if (data) ids.Add(id);
+                data = false;
+            }
+            else if (line.StartsWith("id: ", StringComparison.Ordinal)) id = line[4..];
+            else data |= line.StartsWith("data:", StringComparison.Ordinal);
+        }
+        return ids;
+    }
+
     /// <summary>The events before <c>[DONE]</c>, which has to be the last one.</summary>
     public static IReadOnlyList<JsonElement> Json(string stream)
     {

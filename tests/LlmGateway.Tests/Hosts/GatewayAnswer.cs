@@ -16,9 +16,7 @@ internal sealed record GatewayAnswer(HttpStatusCode Status, IReadOnlyDictionary<
     {
         get
         {
-            var frames = Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(frame => !frame.StartsWith(':')).ToList();
-            Assert.Equal("data: [DONE]", frames[^1]);
-            return [.. frames[..^1].Select(frame => JsonElement.Parse(frame["data: ".Length..]))];
+            return EventText.Json(Text);
         }
     }
 

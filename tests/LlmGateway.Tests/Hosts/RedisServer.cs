@@ -14,6 +14,12 @@ public sealed class RedisFactAttribute : FactAttribute
     }
 }
 
+/// <inheritdoc cref="RedisFactAttribute"/>
+public sealed class RedisTheoryAttribute : TheoryAttribute
+{
+    public RedisTheoryAttribute() => Skip = new RedisFactAttribute().Skip;
+}
+
 /// <summary>A Redis of a test's own, that can be killed, stopped and started again on the same port.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {

@@ -31,22 +31,25 @@ internal sealed partial class GeneratingLlmClient(
             while (!generation.HasEnded)
                 await reader.WaitAsync();
             if (generation.Failure is { } failure) throw failure;
-            return generation.Response! with { Cache = Result(generation, joined) };
+            return generation.Response! with { Cache = generation.ResultFor(joined) };
         }
     }
 
     public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var key = GenerationKey.Of(request);
-        if (Stored(key, request) is { } stored)
+        var key = request.From is null ? GenerationKey.Of(request) : default;
+        if (request.From is null && Stored(key, request) is { } stored)
         {
+            request.Stream?.Reads(key, stored, stored.Cache!);
             yield return AtOnce(stored, stored.Cache!);
             yield break;
         }
-        var (reader, generation, joined) = Join(key, request, cancellationToken);
+        var (reader, generation, joined) = request.From is null ? Join(key, request, cancellationToken) : request.Stream!.Join(cancellationToken);
+        if (request.From is null) request.Stream?.Reads(key, generation, joined);
         using (reader)
         {
-            for (var first = true; ; first = false)
+            var skip = request.From ?? 0;
+            for (var first = true; ;)
             {
                 LlmUpdate? update;
                 while (!reader.TryRead(out update) && !generation.HasEnded)
@@ -54,10 +57,20 @@ internal sealed partial class GeneratingLlmClient(
                 if (update is null && !reader.TryRead(out update))
                 {
                     if (generation.Failure is { } failure) throw failure;
-                    if (first) yield return AtOnce(generation.Response!, Result(generation, joined));
-                    yield break;
+                    if (!reader.IsAtStart) yield break;
+                    reader.SkipToEnd();
+                    update = AtOnce(generation.Response!, generation.ResultFor(joined));
                 }
-                yield return first ? update! with { Cache = Result(generation, joined) } : update!;
+                if (skip > 0)
+                {
+                    // What the client has already, before its connection broke.
+                    var known = Math.Min(skip, update!.Text.Length);
+                    skip -= known;
+                    if (known == update.Text.Length && update.FinishReason is null) continue;
+                    update = update with { Text = update.Text[known..] };
+                }
+                yield return first ? update! with { Origin = generation.Origin, Cache = generation.ResultFor(joined) } : update!;
+                first = false;
             }
         }
     }
@@ -90,6 +103,7 @@ internal sealed partial class GeneratingLlmClient(
         GenerationKey key, LlmRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (request.Stream?.JoinEarlier(key, request.Fresh, cancellationToken) is { } earlier) return earlier;
         if (!request.Fresh && _live.TryGetValue(key, out var live) && live.Join(cancellationToken) is { } joined) return (joined, live, true);
         var generation = new Generation();
         var reader = generation.Join(cancellationToken)!;
@@ -155,7 +169,7 @@ internal sealed partial class GeneratingLlmClient(
         if (request.Fresh || options.For(request.Task).IsOff)
         {
             generation.Source = new CacheResult(CacheStatus.Bypass);
-            Keep(key, generation, request, await CallAsync(generation, request));
+            await AskAloneAsync(key, generation, request);
             return;
         }
         var stored = await store.GetAsync(key, generation.Aborted);
@@ -175,6 +189,33 @@ internal sealed partial class GeneratingLlmClient(
         }
     }
 
+    /// <summary>
+    /// Makes a call that no other request may share. It is told to other gateways all the same, under a key that nobody asks for, where its
+    /// client may go on reading there.
+    /// </summary>
+    private async Task AskAloneAsync(GenerationKey key, Generation generation, LlmRequest request)
+    {
+        if (request.Stream is not { IsResumable: true })
+        {
+            Keep(key, generation, request, await CallAsync(generation, request));
+            return;
+        }
+        var (owned, _) = await shared.OpenAsync(GenerationKey.Random(), generation, generation.Aborted);
+        await using var told = owned ?? OwnedCall.Alone;
+        generation.Shared = told.Name;
+        try
+        {
+            var response = await CallAsync(generation, request);
+            told.Completed(response, null);
+            Keep(key, generation, request, response);
+        }
+        catch (LlmException failure)
+        {
+            told.Failed(failure);
+            throw;
+        }
+    }
+
     /// <summary>Makes the call, or reads the one that another gateway makes, and makes it after all if that one dies before its first word.</summary>
     private async Task AskAsync(GenerationKey key, Generation generation, LlmRequest request)
     {
@@ -186,11 +227,13 @@ internal sealed partial class GeneratingLlmClient(
             if (owned is not null)
             {
                 generation.Source = new CacheResult(CacheStatus.Miss);
+                generation.Shared = owned.Name;
                 await AskUpstreamAsync(key, generation, request, owned);
                 return;
             }
             if (others is null) continue;
             generation.Source = new CacheResult(CacheStatus.Coalesced);
+            generation.Shared = others.Name;
             if (await others.ReadAsync(generation.Aborted) is not { } response) continue;
             Keep(key, generation, request, response, alreadyShared: true);
             return;
@@ -264,11 +307,6 @@ internal sealed partial class GeneratingLlmClient(
     private static bool IsWhole(LlmResponse response) =>
         response.FinishReason == FinishReason.ToolCalls
         || (response.FinishReason == FinishReason.Stop && (response.Text.Length > 0 || response.ToolArguments is not null));
-
-    private static CacheResult Result(Generation generation, bool joined) =>
-        joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass)
-            ? generation.Source with { Status = CacheStatus.Coalesced }
-            : generation.Source;
 
     private static LlmUpdate AtOnce(LlmResponse response, CacheResult result) => new()
     {

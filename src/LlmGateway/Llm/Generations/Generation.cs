@@ -10,6 +10,9 @@ namespace LlmGateway.Llm.Generations;
 [SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
 internal sealed class Generation
 {
+    // An update with a token of a few letters, measured.
+    private const long UpdateSize = 150;
+
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
     private readonly List<LlmUpdate> _log = [];
@@ -26,13 +29,37 @@ internal sealed class Generation
     /// <summary>Where the answer comes from; known before the first update is.</summary>
     public CacheResult Source { get; set; } = new(CacheStatus.Miss);
 
+    /// <summary>Under which name other gateways can read this call along; null where they cannot.</summary>
+    public SharedName? Shared { get; set; }
+
     /// <summary>The whole answer, once it is there.</summary>
     public LlmResponse? Response { get; private set; }
 
     /// <summary>Why there is no whole answer.</summary>
     public LlmException? Failure { get; private set; }
 
+    /// <summary>Whether some client may come back for the rest.</summary>
+    public bool IsResumable { get; set; }
+
     public bool HasEnded => Response is not null || Failure is not null;
+
+    /// <summary>Who answers, once that is known.</summary>
+    public LlmOrigin? Origin
+    {
+        get
+        {
+            lock (_lock) return _log.Count > 0 ? _log[0].Origin : Response?.Origin;
+        }
+    }
+
+    /// <summary>Bytes of memory, about.</summary>
+    public long Size
+    {
+        get
+        {
+            lock (_lock) return (_log.Count * UpdateSize) + ((Response?.Text.Length ?? 0) * sizeof(char));
+        }
+    }
 
     /// <summary>Whether nothing has been said yet.</summary>
     public bool IsEmpty
@@ -42,6 +69,9 @@ internal sealed class Generation
             lock (_lock) return _log.Count == 0;
         }
     }
+
+    /// <summary>An answer that was there from the beginning.</summary>
+    public static Generation Of(LlmResponse response, CacheResult source) => new() { Source = source, Response = response };
 
     /// <returns>Null if the last reader has gone in the meantime: this call is being aborted.</returns>
     public GenerationReader? Join(CancellationToken cancellationToken)
@@ -92,6 +122,21 @@ internal sealed class Generation
         };
     }
 
+    /// <returns>The same, once it has ended, without the log's many pieces; itself until then.</returns>
+    public Generation Compact()
+    {
+        if (Response is not null) return new Generation { Source = Source, Shared = Shared, Response = Response };
+        if (Failure is null) return this;
+        var compact = new Generation { Source = Source, Shared = Shared, Failure = Failure };
+        if (_log.Count > 0) compact._log.Add(new LlmUpdate { Origin = _log[0].Origin, Text = string.Concat(_log.Select(update => update.Text)) });
+        return compact;
+    }
+
+    /// <summary>How one reader came by the answer.</summary>
+    /// <param name="joined">Whether another one was there before.</param>
+    public CacheResult ResultFor(bool joined) =>
+        joined && Source.Status is (CacheStatus.Miss or CacheStatus.Bypass) ? Source with { Status = CacheStatus.Coalesced } : Source;
+
     /// <summary>Adds what the log lacks of the whole answer, if it has begun to tell it at all.</summary>
     public void CatchUp(LlmResponse response)
     {
@@ -141,9 +186,8 @@ internal sealed class Generation
     {
         lock (_lock)
         {
-            if (_readers > 0) return;
+            if (_readers > 0 || HasEnded) return;
             _closed = true;
-            if (HasEnded) return;
         }
         _aborted.Cancel();
     }
@@ -186,3 +230,8 @@ internal sealed class Generation
         AbortIfAbandoned();
     }
 }
+
+/// <summary>How other gateways find a call that they can read along.</summary>
+/// <param name="Key">Under which question it is told.</param>
+/// <param name="Owner">Who makes it.</param>
+internal sealed record SharedName(GenerationKey Key, string Owner);

@@ -14,7 +14,7 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
     public static GenerationKey Of(LlmRequest request)
     {
         // Taken apart by position: a new field does not compile until somebody has decided whether it changes the answer.
-        var (task, model, messages, maxOutputTokens, temperature, tool, source, scope, _, _) = request;
+        var (task, model, messages, maxOutputTokens, temperature, tool, source, scope, _, _, _, _) = request;
         var form = new CanonicalForm(stackalloc byte[CanonicalForm.BufferSize]);
         form.Add(Version);
         form.Add((int)task);
@@ -41,6 +41,24 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
         form.Add(source ?? "");
         form.Add(scope ?? "");
         return form.Hash();
+    }
+
+    /// <summary>A key that no question has.</summary>
+    public static GenerationKey Random()
+    {
+        GenerationKey key = default;
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(new Span<GenerationKey>(ref key)));
+        return key;
+    }
+
+    /// <returns>Null for what is not written as <see cref="ToString"/> writes it.</returns>
+    public static GenerationKey? Parse(string text)
+    {
+        GenerationKey key = default;
+        return Convert.FromHexString(text, MemoryMarshal.AsBytes(new Span<GenerationKey>(ref key)), out _, out var written) == OperationStatus.Done
+            && written == text.Length / 2 && text.Length == 64
+            ? key
+            : null;
     }
 
     /// <returns>64 lower-case hexadecimal digits.</returns>

@@ -21,6 +21,8 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     /// <summary>The place in the log.</summary>
     public int Next { get; private set; }
 
+    public bool IsAtStart => Next == 0;
+
     public bool TryRead(out LlmUpdate? update)
     {
         if (!_generation.TryRead(Next, out update)) return false;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
 
@@ -44,6 +45,8 @@ public class GenerationKeyTests
     {
         [nameof(LlmRequest.Fresh)] = Base with { Fresh = true },
         [nameof(LlmRequest.RequestId)] = Base with { RequestId = "r-1" },
+        [nameof(LlmRequest.Stream)] = Base with { Stream = new StreamSessions(new StreamingOptions(), TimeProvider.System).Start(isResumable: true) },
+        [nameof(LlmRequest.From)] = Base with { From = 1 },
     };
 
     public static TheoryData<string> FieldsThatMatter => [.. Changes.Keys];

@@ -16,6 +16,18 @@ internal sealed class FollowedCall(
     private long? _presentAt;
     private int _read;
 
+    public SharedName Name { get; } = new(key, owner);
+
+    /// <returns>Whether there is something to read: the call is being made, or its end was told. What was aborted, or died, has no end.</returns>
+    public async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        var (answered, holder) = await connection.TryAsync(database => database.StringGetAsync(RedisKeys.Lease(options, key)), cancellationToken);
+        if (answered && holder == owner) return true;
+        var (_, last) = await connection.TryAsync(
+            database => database.StreamRangeAsync(RedisKeys.Log(options, key, owner), count: 1, messageOrder: Order.Descending), cancellationToken);
+        return last is [var entry] && SharedForm.ReadEnd(entry) is not null;
+    }
+
     /// <summary>Reads the call into the generation.</summary>
     /// <returns>The whole answer; null if the owner has ended without a word, so that the call is anybody's again.</returns>
     /// <exception cref="LlmException">The call failed, or its owner died in the middle of it.</exception>

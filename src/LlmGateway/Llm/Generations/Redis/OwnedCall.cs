@@ -11,6 +11,7 @@ internal sealed class OwnedCall : IAsyncDisposable
     // A stream longer than any answer; the bound is for what should not happen.
     private const int MaxEntries = 10_000;
     private static readonly TimeSpan Readable = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Resumable = TimeSpan.FromMinutes(2);
 
     private readonly GenerationKey _key;
     private readonly string _owner = "";
@@ -37,6 +38,9 @@ internal sealed class OwnedCall : IAsyncDisposable
     private OwnedCall()
     {
     }
+
+    /// <summary>How it is found by others; null where it is not told to them.</summary>
+    public SharedName? Name => _connection is null ? null : new SharedName(_key, _owner);
 
     /// <summary>Whether the end is told to others, and stored for them, by this call.</summary>
     public bool IsShared => _connection is not null;
@@ -105,7 +109,7 @@ internal sealed class OwnedCall : IAsyncDisposable
     {
         var (answered, _) = await _connection!.TryAsync(
             database => database.StreamAddAsync(Log, field, value, maxLength: MaxEntries, useApproximateMaxLength: true), CancellationToken.None);
-        if (answered) await _connection.TryAsync(database => database.KeyExpireAsync(Log, Readable), CancellationToken.None);
+        if (answered) await _connection.TryAsync(database => database.KeyExpireAsync(Log, _generation!.IsResumable ? Resumable : Readable), CancellationToken.None);
         return answered;
     }
 

@@ -78,4 +78,13 @@ internal static class RedisKeys
 
     /// <summary>There as long as another gateway reads.</summary>
     public static RedisKey Followed(RedisOptions options, GenerationKey key, string owner) => Answer(options, key).Append(":followed:" + owner);
+
+    /// <summary>What one client's stream reads.</summary>
+    public static RedisKey Stream(RedisOptions options, string id) => $"{options.KeyPrefix}{options.Namespace}:stream:{id}";
+
+    /// <summary>Where it is said which streams are stopped.</summary>
+    public static string Stops(RedisOptions options) => $"{options.KeyPrefix}{options.Namespace}:stops";
+
+    /// <summary>What a ticket is for.</summary>
+    public static RedisKey Ticket(RedisOptions options, string hash) => $"{options.KeyPrefix}{options.Namespace}:ticket:{hash}";
 }

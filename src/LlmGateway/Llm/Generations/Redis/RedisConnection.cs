@@ -9,6 +9,7 @@ namespace LlmGateway.Llm.Generations.Redis;
 internal sealed partial class RedisConnection(RedisOptions options, TimeProvider timeProvider, ILogger<RedisConnection> logger) : BackgroundService, IAsyncDisposable
 {
     private readonly RedisBreaker _breaker = new(options, timeProvider);
+    private readonly List<(RedisChannel Channel, Action<RedisValue> Hear)> _channels = [];
     private ConnectionMultiplexer? _multiplexer;
 
     public bool IsConfigured { get; } = !string.IsNullOrWhiteSpace(options.Url);
@@ -44,6 +45,9 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         }
     }
 
+    /// <summary>Hears what other gateways say, whenever there is a connection. To be called before the start.</summary>
+    public void Listen(string channel, Action<RedisValue> hear) => _channels.Add((RedisChannel.Literal(channel), hear));
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!IsConfigured) return;
@@ -72,6 +76,22 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         _multiplexer.ConnectionFailed += (_, failure) => Lost(failure.FailureType.ToString());
         _multiplexer.ConnectionRestored += (_, _) => Restored();
         if (!_multiplexer.IsConnected) Lost("UnableToConnect");
+        await ListenAsync(_multiplexer);
+    }
+
+    private async Task ListenAsync(ConnectionMultiplexer multiplexer)
+    {
+        foreach (var (channel, hear) in _channels)
+        {
+            try
+            {
+                await multiplexer.GetSubscriber().SubscribeAsync(channel, (_, said) => hear(said));
+            }
+            catch (RedisException)
+            {
+                // It is not there yet. The subscription is noted, and made when it is.
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,46 @@
+using LlmGateway.Hosting;
+using LlmGateway.Llm.Models;
+
+namespace LlmGateway.Endpoints;
+
+/// <param name="Ticket">The secret itself.</param>
+/// <param name="Url">What <c>new EventSource(url)</c> opens, once.</param>
+/// <param name="ExpiresIn">Seconds.</param>
+public sealed record TicketResponse(string Ticket, string Url, int ExpiresIn);
+
+/// <summary><c>POST /chat-stream/tickets</c>: takes what EventSource cannot send, and gives an address that it can open.</summary>
+internal static class Tickets
+{
+    public static void MapTickets(this IEndpointRouteBuilder endpoints) => endpoints
+        .MapPost("/chat-stream/tickets", HandleAsync)
+        .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
+        .WithQuery("fresh", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
+        .WithQuery("resume", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
+        .Produces<TicketResponse>(StatusCodes.Status201Created)
+        .ProducesProblems()
+        .WithTags("LlmGateway");
+
+    private static async Task<IResult> HandleAsync(
+        JsonBody<ChatRequest> body,
+        HttpContext context,
+        ModelTable models,
+        ChatOptions options,
+        TicketStore store,
+        CancellationToken cancellationToken)
+    {
+        // What is wrong with it is said here: an EventSource could not tell anybody.
+        await body.Value.FitAsync(options, models, context, cancellationToken);
+        var prompt = new TicketPrompt(body.Value, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
+        var ticket = await store.IssueAsync(prompt, cancellationToken);
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Json(
+            new TicketResponse(ticket, Url(context.Request, ticket), (int)store.TimeToLive.TotalSeconds), GatewayJson.Readable.TicketResponse, statusCode: StatusCodes.Status201Created);
+    }
+
+    /// <summary>A page of another origin would resolve a path against its own.</summary>
+    private static string Url(HttpRequest request, string ticket)
+    {
+        var path = $"{request.PathBase}/chat-stream?ticket={ticket}";
+        return request.Headers.Origin.Count > 0 && !CorsMiddleware.IsSameOrigin(request) ? $"{CorsMiddleware.Scheme(request)}://{request.Host}{path}" : path;
+    }
+}
