@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Hosting;
@@ -14,7 +15,7 @@ internal static class SettingsExtensions
     /// <summary>Checks the section at start and lets it be injected as it is.</summary>
     /// <param name="builder">Bound to the section.</param>
     /// <param name="section">The section's path, for the messages.</param>
-    public static void Checked<T>(this OptionsBuilder<T> builder, string section)
+    public static void Checked<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(this OptionsBuilder<T> builder, string section)
         where T : class, ISettings
     {
         builder.Services.AddSingleton<IValidateOptions<T>>(new Validator<T>(section));

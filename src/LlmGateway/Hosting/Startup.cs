@@ -38,5 +38,5 @@ internal static class Startup
 
     private static bool IsOfTheBinder(InvalidOperationException exception) =>
         exception.Source?.StartsWith("Microsoft.Extensions.Configuration", StringComparison.Ordinal) == true
-        || exception.TargetSite?.DeclaringType?.FullName?.Contains("BindingExtensions", StringComparison.Ordinal) == true;
+        || exception.StackTrace?.Contains("BindingExtensions", StringComparison.Ordinal) == true;
 }
