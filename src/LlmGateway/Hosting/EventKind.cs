@@ -12,21 +12,26 @@ internal sealed class EventKind(int id, string name, string message)
 {
     private readonly MessageTemplate _message = new MessageTemplateParser().Parse(message);
 
-    private readonly LogEventProperty _id =
-        new("EventId", new StructureValue([new LogEventProperty("Id", new ScalarValue(id)), new LogEventProperty("Name", new ScalarValue(name))]));
+    private readonly StructureValue _id =
+        new([new LogEventProperty("Id", new ScalarValue(id)), new LogEventProperty("Name", new ScalarValue(name))]);
 
     /// <param name="logger">Carries the source's name.</param>
     /// <param name="level">Checked by the caller already.</param>
     /// <param name="timestamp">When it happened.</param>
     /// <param name="properties">Names and values; those without a value are left out.</param>
-    public void Write(ILogger logger, LogEventLevel level, DateTimeOffset timestamp, params ReadOnlySpan<(string Name, object? Value)> properties)
+    public void Write(ILogger logger, LogEventLevel level, DateTimeOffset timestamp, params ReadOnlySpan<(string Name, object? Value)> properties) =>
+        logger.Write(Event(level, timestamp, properties));
+
+    /// <inheritdoc cref="Write"/>
+    public LogEvent Event(LogEventLevel level, DateTimeOffset timestamp, params ReadOnlySpan<(string Name, object? Value)> properties)
     {
-        var logEvent = new LogEvent(timestamp, level, null, _message, []);
+        // With room for the id and the source, so that it never grows.
+        var values = new Dictionary<string, LogEventPropertyValue>(properties.Length + 2);
         foreach (var (property, value) in properties)
         {
-            if (value is not null) logEvent.AddOrUpdateProperty(new LogEventProperty(property, new ScalarValue(value)));
+            if (value is not null) values[property] = new ScalarValue(value);
         }
-        logEvent.AddOrUpdateProperty(_id);
-        logger.Write(logEvent);
+        values["EventId"] = _id;
+        return LogEvent.UnstableAssembleFromParts(timestamp, level, null, _message, values, default, default);
     }
 }

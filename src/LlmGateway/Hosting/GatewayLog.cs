@@ -1,7 +1,5 @@
 using System.Globalization;
 using Serilog;
-using Serilog.Configuration;
-using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting.Display;
 
@@ -29,21 +27,17 @@ internal static class GatewayLog
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", options.Level)
                 .ReadFrom.Services(services)
-                .WriteTo.Sink(
-                    Sink(options, services),
-                    // A system call for each event would be a good part of what a cached answer costs.
-                    new BatchingOptions { BatchSizeLimit = 1000, BufferingTimeLimit = options.FlushInterval, QueueLimit = options.QueueLimit, EagerlyEmitFirstEvent = true });
+                .WriteTo.Sink(new LogSink(Format(options, services), services.GetRequiredService<LogOutput>().Stream, options, TimeProvider.System));
         },
         // The static logger would belong to whichever gateway of a process was built last, and take the others' events.
         preserveStaticLogger: true);
     }
 
-    private static IBatchedLogEventSink Sink(LogOptions options, IServiceProvider services)
+    private static ILogFormat Format(LogOptions options, IServiceProvider services)
     {
-        var output = services.GetRequiredService<LogOutput>().Stream;
         var text = options.Format == LogFormat.Text
             || (options.Format == LogFormat.Auto && services.GetRequiredService<IHostEnvironment>().IsDevelopment());
-        return text ? new TextSink(output, new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture)) : new CompactJsonSink(output);
+        return text ? new TextFormat(new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture)) : new CompactJsonFormat();
     }
 }
 

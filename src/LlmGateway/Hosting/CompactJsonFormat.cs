@@ -2,68 +2,42 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting.Json;
 using Serilog.Parsing;
 
 namespace LlmGateway.Hosting;
 
-/// <summary>
-/// Writes a batch of events at once, one line of compact JSON (CLEF) each, as bytes: going through a <see cref="TextWriter"/> costs ten times
-/// as much, and every request writes an event. What is null is left out.
-/// </summary>
-internal sealed class CompactJsonSink(Stream output) : IBatchedLogEventSink, IDisposable
+/// <summary>One line of compact JSON (CLEF) for each event. What is null is left out.</summary>
+internal sealed class CompactJsonFormat : ILogFormat
 {
-    private const int FlushAt = 64 * 1024;
+    /// <summary>Names are few, and escaping each again would cost more than the rest of it; should they be many, these are enough.</summary>
+    private const int MaxNames = 1000;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
     private static readonly JsonValueFormatter AnyValue = new(typeTagName: "$type");
+    private static readonly JsonEncodedText Timestamp = JsonEncodedText.Encode("@t");
+    private static readonly JsonEncodedText Template = JsonEncodedText.Encode("@mt");
 
-    private readonly ArrayBufferWriter<byte> _buffer = new(FlushAt);
     private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
+    private readonly Dictionary<string, JsonEncodedText> _names = [];
 
-    public async Task EmitBatchAsync(IReadOnlyCollection<LogEvent> batch)
+    public void Write(LogEvent logEvent, IBufferWriter<byte> output)
     {
-        _buffer.ResetWrittenCount();
-        foreach (var logEvent in batch)
-        {
-            Write(logEvent);
-            if (_buffer.WrittenCount >= FlushAt) await FlushAsync();
-        }
-        await FlushAsync();
-    }
-
-    public Task OnEmptyBatchAsync() => Task.CompletedTask;
-
-    public void Dispose()
-    {
-        _json.Dispose();
-        output.Dispose();
-    }
-
-    private async Task FlushAsync()
-    {
-        await output.WriteAsync(_buffer.WrittenMemory);
-        _buffer.ResetWrittenCount();
-    }
-
-    private void Write(LogEvent logEvent)
-    {
-        _json.Reset(_buffer);
+        _json.Reset(output);
         _json.WriteStartObject();
-        _json.WriteString("@t"u8, logEvent.Timestamp.UtcDateTime);
-        _json.WriteString("@mt"u8, logEvent.MessageTemplate.Text);
+        _json.WriteString(Timestamp, logEvent.Timestamp.UtcDateTime);
+        _json.WriteString(Template, logEvent.MessageTemplate.Text);
         WriteRenderings(logEvent);
         if (logEvent.Level != LogEventLevel.Information) _json.WriteString("@l"u8, logEvent.Level.ToString());
         if (logEvent.Exception is { } exception) _json.WriteString("@x"u8, exception.ToString());
         if (logEvent.TraceId is { } trace) _json.WriteString("@tr"u8, trace.ToHexString());
         if (logEvent.SpanId is { } span) _json.WriteString("@sp"u8, span.ToHexString());
         foreach (var (name, value) in logEvent.Properties)
-            WriteProperty(name.StartsWith('@') ? "@" + name : name, value);
+            WriteProperty(name, value);
         _json.WriteEndObject();
         _json.Flush();
-        _buffer.Write("\n"u8);
+        output.Write("\n"u8);
     }
 
     /// <summary>What a reader of the line cannot render from the properties: those with a format.</summary>
@@ -82,10 +56,18 @@ internal sealed class CompactJsonSink(Stream output) : IBatchedLogEventSink, IDi
         if (any) _json.WriteEndArray();
     }
 
+    private JsonEncodedText Name(string name)
+    {
+        if (_names.TryGetValue(name, out var known)) return known;
+        var encoded = JsonEncodedText.Encode(name.StartsWith('@') ? "@" + name : name, Options.Encoder);
+        if (_names.Count < MaxNames) _names[name] = encoded;
+        return encoded;
+    }
+
     private void WriteProperty(string name, LogEventPropertyValue value)
     {
         if (value is ScalarValue { Value: null }) return;
-        _json.WritePropertyName(name);
+        _json.WritePropertyName(Name(name));
         switch (value)
         {
             case ScalarValue { Value: string text }:
