@@ -33,6 +33,7 @@ internal static class Problems
         LlmErrorKind.UpstreamRejected => new(502, "upstream_rejected", "The model's provider refused the request."),
         LlmErrorKind.UpstreamInvalidResponse => new(502, "upstream_invalid_response", "The model's answer is no answer.", Retryable: true),
         LlmErrorKind.UpstreamUnavailable => new(503, "upstream_unavailable", "The model's provider cannot be reached.", Retryable: true),
+        LlmErrorKind.ShuttingDown => new(503, "upstream_unavailable", "The gateway is shutting down.", Retryable: true),
         LlmErrorKind.UpstreamTimeout => new(504, "upstream_timeout", "The model's provider took too long.", Retryable: true),
         _ => new(500, "internal_error", "The gateway failed."),
     };

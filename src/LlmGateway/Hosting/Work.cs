@@ -12,7 +12,11 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
     private readonly ShutdownOptions _shutdown;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<Work> _logger;
+    /// <summary>What it takes to write an answer that nobody has to wait for any more.</summary>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(0.5);
+
     private readonly CancellationTokenSource _streamsEnd;
+    private readonly CancellationTokenSource _callsEnd = new();
     private readonly CancellationTokenRegistration _stopping;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _underWay;
@@ -34,6 +38,9 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
     /// <summary>Open streams have to end now.</summary>
     public CancellationToken StreamsEnd => _streamsEnd.Token;
 
+    /// <summary>Calls to models have to end now: the drain is over.</summary>
+    public CancellationToken CallsEnd => _callsEnd.Token;
+
     public int UnderWay => Volatile.Read(ref _underWay);
 
     /// <exception cref="LlmException">There is no room for one more.</exception>
@@ -49,7 +56,7 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
         if (Interlocked.Decrement(ref _underWay) == 0 && _draining) _idle.TrySetResult();
     }
 
-    public static LlmException ShuttingDown() => new(LlmErrorKind.UpstreamUnavailable, "The gateway is shutting down. Try again shortly.");
+    public static LlmException ShuttingDown() => new(LlmErrorKind.ShuttingDown, "The gateway is shutting down. Try again shortly.");
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
@@ -63,6 +70,9 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
             Aborting(UnderWay);
+            await _callsEnd.CancelAsync();
+            await _idle.Task.WaitAsync(LastWords, _timeProvider, CancellationToken.None).ContinueWith(
+                static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -80,6 +90,7 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
     {
         _stopping.Dispose();
         _streamsEnd.Dispose();
+        _callsEnd.Dispose();
     }
 
     private void Drain()

@@ -23,6 +23,7 @@ public enum LlmErrorKind
     UpstreamInvalidResponse,
     UpstreamUnavailable,
     UpstreamTimeout,
+    ShuttingDown,
     InternalError,
 }
 

@@ -53,12 +53,18 @@ internal static class LlmServices
     private static ILlmClient Pipeline(IServiceProvider services) =>
         new LlmClientBuilder(Routing(services))
             .Use(inner => new MeteringLlmClient(inner, services.GetRequiredService<ModelTable>()))
-            .Use(inner => new GeneratingLlmClient(
-                inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<SharedCalls>(), services.GetRequiredService<CacheOptions>(),
-                services.GetRequiredService<TimeProvider>(),
-                services.GetRequiredService<ILogger<GeneratingLlmClient>>()))
+            .Use(inner => Generating(services, inner))
             .Use(inner => new ToolCheckLlmClient(inner, services.GetRequiredService<ILogger<ToolCheckLlmClient>>()))
             .Build();
+
+    private static GeneratingLlmClient Generating(IServiceProvider services, ILlmClient inner)
+    {
+        var client = new GeneratingLlmClient(
+            inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<SharedCalls>(), services.GetRequiredService<CacheOptions>(),
+            services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<GeneratingLlmClient>>());
+        services.GetRequiredService<Work>().CallsEnd.Register(client.EndCalls);
+        return client;
+    }
 
     /// <summary>A model is offered where its provider, or one of those that stand in, can be asked.</summary>
     private static ModelTable Models(LlmOptions options, ProviderChoice choice) => new(options.Models.Select(model => model.Value with

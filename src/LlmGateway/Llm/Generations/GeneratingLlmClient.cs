@@ -16,6 +16,7 @@ internal sealed partial class GeneratingLlmClient(
 
     private readonly ConcurrentDictionary<GenerationKey, Generation> _live = new();
     private readonly ConcurrentDictionary<Generation, Task> _running = new();
+    private volatile bool _ending;
 
     /// <summary>Calls under way.</summary>
     public int Live => _running.Count;
@@ -81,11 +82,17 @@ internal sealed partial class GeneratingLlmClient(
         return await store.GetAsync(GenerationKey.Of(request), cancellationToken) is { } entry && entry.IsFresh(timeProvider.GetUtcNow()) ? entry.Response : null;
     }
 
-    /// <summary>Ends what still runs.</summary>
-    public override async ValueTask DisposeAsync()
+    /// <summary>Ends what still runs, and lets nothing begin any more: who waits for it is told so.</summary>
+    public void EndCalls()
     {
+        _ending = true;
         foreach (var generation in _running.Keys)
             generation.Abort();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        EndCalls();
         await Task.WhenAll(_running.Values);
         await base.DisposeAsync();
     }
@@ -133,6 +140,8 @@ internal sealed partial class GeneratingLlmClient(
         // There before it runs: its last act is to take itself out, and a task is not yet completed then.
         _running[generation] = Task.CompletedTask;
         _running.TryUpdate(generation, RunAsync(key, generation, request), Task.CompletedTask);
+        // One that begins while all are being ended.
+        if (_ending) generation.Abort();
     }
 
     private async Task RunAsync(GenerationKey key, Generation generation, LlmRequest request)
@@ -149,7 +158,9 @@ internal sealed partial class GeneratingLlmClient(
         catch (OperationCanceledException) when (generation.Aborted.IsCancellationRequested)
         {
             End(key, generation);
-            generation.Fail(new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
+            generation.Fail(_ending
+                ? new LlmException(LlmErrorKind.ShuttingDown, "The gateway is shutting down. Try again shortly.")
+                : new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
         }
         catch (Exception exception)
         {
