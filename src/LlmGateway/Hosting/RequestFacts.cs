@@ -17,6 +17,9 @@ internal sealed class RequestFacts(string requestId, long started)
 
     public decimal? CostUsd { get; set; }
 
+    /// <summary>Where the answer came from.</summary>
+    public CacheStatus? Cache { get; set; }
+
     public string? ErrorCode { get; set; }
 
     public static RequestFacts Of(HttpContext context) => context.Features.GetRequiredFeature<RequestFacts>();

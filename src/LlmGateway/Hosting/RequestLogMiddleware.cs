@@ -14,7 +14,12 @@ internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider ti
 
     private const int MaxRequestIdLength = 64;
 
-    private static readonly EventKind Answered = new(1, "Request", "{Method} {Route} {Status} in {ElapsedMs} ms, request {RequestId}");
+    private const string Event = "Request";
+
+    // What a line of text shows; in JSON each has all that is known.
+    private static readonly EventKind Answered = new(1, Event, "{Method} {Route} {Status} in {ElapsedMs} ms, request {RequestId}");
+    private static readonly EventKind AnsweredByModel = new(1, Event, "{Method} {Route} {Status} {Cache} in {ElapsedMs} ms for {CostUsd} USD, request {RequestId}");
+    private static readonly EventKind Failed = new(1, Event, "{Method} {Route} {Status} {ErrorCode} in {ElapsedMs} ms, request {RequestId}");
 
     private readonly ILogger _logger = logger.ForContext<RequestLogMiddleware>();
 
@@ -36,20 +41,23 @@ internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider ti
     private void Log(HttpContext context, RequestFacts facts)
     {
         var status = context.RequestAborted.IsCancellationRequested && facts.ErrorCode is null ? ClientClosedRequest : context.Response.StatusCode;
-        var level = status >= 500 ? LogEventLevel.Error : facts.ErrorCode is not null && status < 400 ? LogEventLevel.Warning : LogEventLevel.Information;
+        // A probe that is told to wait is no failure: those have a code.
+        var level = status >= 500 && facts.ErrorCode is not null ? LogEventLevel.Error : facts.ErrorCode is not null && status < 400 ? LogEventLevel.Warning : LogEventLevel.Information;
         if (!_logger.IsEnabled(level)) return;
-        Answered.Write(
+        var kind = facts.ErrorCode is not null ? Failed : facts is { Cache: not null, CostUsd: not null } ? AnsweredByModel : Answered;
+        kind.Write(
             _logger,
             level,
             timeProvider.GetUtcNow(),
             ("Method", Method(context.Request.Method)),
-            ("Route", (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText),
+            ("Route", (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "unknown"),
             ("Status", status),
             ("ElapsedMs", Math.Round(timeProvider.GetElapsedTime(facts.Started).TotalMilliseconds, 1)),
             ("RequestId", facts.RequestId),
             ("ErrorCode", facts.ErrorCode),
             ("Model", facts.Origin?.Model),
             ("Provider", facts.Origin?.Provider),
+            ("Cache", facts.Cache?.ToString()),
             ("Attempts", facts.Origin?.Attempts),
             ("InputTokens", facts.Usage?.InputTokens),
             ("OutputTokens", facts.Usage?.OutputTokens),
