@@ -40,6 +40,8 @@ internal sealed class CompactJsonFormat : ILogFormat
         output.Write("\n"u8);
     }
 
+    public void Dispose() => _json.Dispose();
+
     /// <summary>What a reader of the line cannot render from the properties: those with a format.</summary>
     private void WriteRenderings(LogEvent logEvent)
     {

@@ -26,12 +26,20 @@ internal static class GatewayLog
                 // Where it may log anything at all, it puts each request's path into every event of the request.
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", options.Level)
+                .Filter.ByExcluding(IsToldOtherwise)
                 .ReadFrom.Services(services)
                 .WriteTo.Sink(new LogSink(Format(options, services), services.GetRequiredService<LogOutput>().Stream, options, TimeProvider.System));
         },
         // The static logger would belong to whichever gateway of a process was built last, and take the others' events.
         preserveStaticLogger: true);
     }
+
+    /// <summary>A start that fails is told in one sentence: the host would add its own stack trace, and one of each service that it stops.</summary>
+    private static bool IsToldOtherwise(LogEvent logEvent) =>
+        logEvent.Exception is { } exception
+        && (exception is OperationCanceledException || Startup.CannotListen(exception))
+        && logEvent.Properties.TryGetValue("SourceContext", out var source)
+        && source is ScalarValue { Value: "Microsoft.Extensions.Hosting.Internal.Host" };
 
     private static ILogFormat Format(LogOptions options, IServiceProvider services)
     {

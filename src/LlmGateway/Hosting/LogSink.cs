@@ -5,7 +5,7 @@ using Serilog.Events;
 namespace LlmGateway.Hosting;
 
 /// <summary>How an event looks. One at a time: whoever calls holds a lock.</summary>
-internal interface ILogFormat
+internal interface ILogFormat : IDisposable
 {
     void Write(LogEvent logEvent, IBufferWriter<byte> output);
 }
@@ -55,6 +55,7 @@ internal sealed class LogSink : ILogEventSink, IDisposable
     {
         _timer.Dispose();
         Flush();
+        _format.Dispose();
         _output.Dispose();
     }
 

@@ -20,12 +20,17 @@ internal static class Startup
             foreach (var problem in problems)
                 await Console.Error.WriteLineAsync("Configuration: " + problem);
         }
-        catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        catch (Exception exception) when (CannotListen(exception))
         {
-            await Console.Error.WriteLineAsync($"{exception.Message} Set ASPNETCORE_URLS to another address.");
+            await Console.Error.WriteLineAsync($"{exception.Message.TrimEnd('.')}. Set ASPNETCORE_URLS to another address, like http://127.0.0.1:8080.");
         }
         return 1;
     }
+
+    /// <summary>Whether the address is taken, forbidden, of another machine, or none at all.</summary>
+    public static bool CannotListen(Exception exception) =>
+        exception is System.Net.Sockets.SocketException or FormatException
+        || exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException or System.Net.Sockets.SocketException };
 
     private static List<string> WrongSettings(Exception exception) => exception switch
     {

@@ -17,4 +17,6 @@ internal sealed class TextFormat(ITextFormatter formatter) : ILogFormat
         foreach (var chunk in line.GetChunks())
             Encoding.UTF8.GetBytes(chunk.Span, output);
     }
+
+    public void Dispose() => _line.Dispose();
 }

@@ -56,7 +56,8 @@ public class CompactJsonFormatTests
     private static string Write(LogEvent logEvent)
     {
         var output = new ArrayBufferWriter<byte>();
-        new CompactJsonFormat().Write(logEvent, output);
+        using var format = new CompactJsonFormat();
+        format.Write(logEvent, output);
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 

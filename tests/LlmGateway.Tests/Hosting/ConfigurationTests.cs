@@ -72,6 +72,8 @@ public class ConfigurationTests
     [InlineData("Cache:MemoryBytes=-1")]
     [InlineData("Cache:Chat:TimeToLive=-00:00:01")]
     [InlineData("Cache:Summarize:StaleIfError=-00:00:01")]
+    [InlineData("Cache:Chat:TimeToLive=60")]
+    [InlineData("Cache:Chat:StaleIfError=3600")]
     [InlineData("REDIS_URL=http://host", "REDIS_URL")]
     [InlineData("Redis:Url=redis://", "Redis:Url")]
     [InlineData("Redis:ReadTimeout=00:00:11")]
@@ -181,6 +183,30 @@ public class ConfigurationTests
         Assert.Contains(named, error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
         Assert.DoesNotContain(GatewayHost.Key, output + error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("foo")]
+    [InlineData("http://192.0.2.1:8080")]
+    public async Task AnAddressThatCannotBeListenedOnIsToldInASentence(string address)
+    {
+        var (exitCode, output, error) = await GatewayRun.ToEndAsync([], ("OPENAI_API_KEY", GatewayHost.Key), ("ASPNETCORE_URLS", address));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("ASPNETCORE_URLS", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnAddressThatIsTakenIsToldInASentence()
+    {
+        await using var other = await GatewayHost.StartAsync();
+
+        var (exitCode, output, error) = await GatewayRun.ToEndAsync([], ("OPENAI_API_KEY", GatewayHost.Key), ("ASPNETCORE_URLS", other.Address.ToString()));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("in use", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -5,6 +5,8 @@ namespace LlmGateway.Llm.Generations;
 /// <summary>What is kept, and for how long.</summary>
 internal sealed class CacheOptions : ISettings
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
+
     /// <summary>Bytes of answers kept in this process.</summary>
     public long MemoryBytes { get; set; } = 64 * 1024 * 1024;
 
@@ -27,8 +29,9 @@ internal sealed class CacheOptions : ISettings
         if (MemoryBytes < 0) yield return "MemoryBytes: give 0 or more.";
         foreach (var (name, times) in new[] { (nameof(Summarize), Summarize), (nameof(Chat), Chat), (nameof(Classify), Classify) })
         {
-            if (times.TimeToLive < TimeSpan.Zero) yield return $"{name}:TimeToLive: give 00:00:00 for off, or more.";
-            if (times.StaleIfError < TimeSpan.Zero) yield return $"{name}:StaleIfError: give 00:00:00 for off, or more.";
+            // A bare number is days: who means seconds is told so.
+            if (times.TimeToLive < TimeSpan.Zero || times.TimeToLive > Longest) yield return $"{name}:TimeToLive: give 00:00:00 for off, up to 30.00:00:00 for 30 days.";
+            if (times.StaleIfError < TimeSpan.Zero || times.StaleIfError > Longest) yield return $"{name}:StaleIfError: give 00:00:00 for off, up to 30.00:00:00 for 30 days.";
         }
     }
 }

@@ -163,13 +163,13 @@ internal sealed partial class UpstreamPipeline
         return ValueTask.CompletedTask;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 15, EventName = "Retry", Level = LogLevel.Warning,
         Message = "{Provider}: {Kind} at attempt {Attempt}, next one in {DelayMs:0} ms (request {RequestId})")]
     private partial void LogRetry(string provider, LlmErrorKind kind, int attempt, double delayMs, string? requestId);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Provider}: circuit open, no calls for {BreakSeconds:0.#} s")]
+    [LoggerMessage(EventId = 16, EventName = "CircuitOpened", Level = LogLevel.Error, Message = "{Provider}: circuit open, no calls for {BreakSeconds:0.#} s")]
     private partial void LogOpened(string provider, double breakSeconds);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Provider}: circuit closed")]
+    [LoggerMessage(EventId = 17, EventName = "CircuitClosed", Level = LogLevel.Information, Message = "{Provider}: circuit closed")]
     private partial void LogClosed(string provider);
 }

@@ -348,8 +348,8 @@ public sealed class GeneratingLlmClientTests : IAsyncLifetime
 
         Assert.Equal(0, _harness.Client.Live);
         Assert.All(_harness.Calls, call => Assert.True(call.Token.IsCancellationRequested));
-        Assert.Equal(LlmErrorKind.UpstreamUnavailable, (await Assert.ThrowsAsync<LlmException>(() => shared)).Kind);
-        Assert.Equal(LlmErrorKind.UpstreamUnavailable, (await joined).Failure?.Kind);
+        Assert.Equal(LlmErrorKind.ShuttingDown, (await Assert.ThrowsAsync<LlmException>(() => shared)).Kind);
+        Assert.Equal(LlmErrorKind.ShuttingDown, (await joined).Failure?.Kind);
         await Assert.ThrowsAsync<LlmException>(() => fresh);
     }
 

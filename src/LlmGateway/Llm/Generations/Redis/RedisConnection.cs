@@ -11,6 +11,7 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
     private readonly RedisBreaker _breaker = new(options, timeProvider);
     private readonly List<(RedisChannel Channel, Action<RedisValue> Hear)> _channels = [];
     private ConnectionMultiplexer? _multiplexer;
+    private int _lost;
 
     public bool IsConfigured { get; } = !string.IsNullOrWhiteSpace(options.Url);
 
@@ -40,7 +41,7 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         {
             // Whatever it is: Redis is never a condition, and the breaker has to hear of it.
             Abandon(asked);
-            if (_breaker.Failed()) Paused(exception.GetType().Name, options.BreakerPause);
+            if (_breaker.Failed()) Paused(exception.GetType().Name, options.BreakerPause.TotalMilliseconds);
             return default;
         }
     }
@@ -70,12 +71,13 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         catch (Exception exception)
         {
             // An address that cannot even be tried: the gateway works without.
-            Lost(exception.GetType().Name);
+            NoteLost(exception.GetType().Name);
             return;
         }
-        _multiplexer.ConnectionFailed += (_, failure) => Lost(failure.FailureType.ToString());
-        _multiplexer.ConnectionRestored += (_, _) => Restored();
-        if (!_multiplexer.IsConnected) Lost("UnableToConnect");
+        // Of each of its two connections; the first one tells.
+        _multiplexer.ConnectionFailed += (_, failure) => NoteLost(failure.FailureType.ToString());
+        _multiplexer.ConnectionRestored += (_, _) => NoteRestored();
+        if (!_multiplexer.IsConnected) NoteLost("UnableToConnect");
         await ListenAsync(_multiplexer);
     }
 
@@ -100,6 +102,16 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         Dispose();
     }
 
+    private void NoteLost(string failureType)
+    {
+        if (Interlocked.Exchange(ref _lost, 1) == 0) Lost(failureType);
+    }
+
+    private void NoteRestored()
+    {
+        if (IsConnected && Interlocked.Exchange(ref _lost, 0) == 1) Restored();
+    }
+
     /// <summary>Nobody waits for it any more; should it fail yet, that is known already.</summary>
     private static void Abandon(Task? asked) =>
         asked?.ContinueWith(static done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -110,6 +122,6 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
     [LoggerMessage(EventId = 31, EventName = "RedisRestored", Level = LogLevel.Information, Message = "Redis is back")]
     private partial void Restored();
 
-    [LoggerMessage(EventId = 32, EventName = "RedisPaused", Level = LogLevel.Warning, Message = "Redis fails ({Failure}) and is left alone for {Pause}")]
-    private partial void Paused(string failure, TimeSpan pause);
+    [LoggerMessage(EventId = 32, EventName = "RedisPaused", Level = LogLevel.Warning, Message = "Redis fails ({Failure}) and is left alone for {PauseMs} ms")]
+    private partial void Paused(string failure, double pauseMs);
 }
