@@ -10,7 +10,7 @@ internal static class AnswerHeaders
 {
     public static void Set(HttpContext context, LlmResponse response, TimeProvider timeProvider)
     {
-        var facts = Note(context, response);
+        Note(context, response);
         SetOrigin(context, response.Origin, response.Cache);
         var headers = context.Response.Headers;
         if (response.Usage is { } usage)
@@ -20,12 +20,18 @@ internal static class AnswerHeaders
         }
         if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
         if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
-        var total = Tenths(timeProvider.GetElapsedTime(facts.Started));
-        var upstream = Tenths(response.Origin.UpstreamTime);
-        headers[ResponseHeaders.ServerTiming] =
-            response.Cache is { IsFree: true }
-                ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total / 10}.{total % 10}")
-                : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={upstream / 10}.{upstream % 10}, total;dur={total / 10}.{total % 10}");
+        SetTiming(context, response.Origin, response.Cache, timeProvider);
+    }
+
+    public static void SetTiming(HttpContext context, LlmOrigin origin, CacheResult? cache, TimeProvider timeProvider)
+    {
+        var total = Tenths(timeProvider.GetElapsedTime(RequestFacts.Of(context).Started));
+        var (upstream, queue) = (Tenths(origin.UpstreamTime), Tenths(origin.QueueTime));
+        context.Response.Headers[ResponseHeaders.ServerTiming] =
+            cache is { IsFree: true } ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total / 10}.{total % 10}")
+            : queue > 0
+                ? string.Create(CultureInfo.InvariantCulture, $"queue;dur={queue / 10}.{queue % 10}, upstream;dur={upstream / 10}.{upstream % 10}, total;dur={total / 10}.{total % 10}")
+            : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={upstream / 10}.{upstream % 10}, total;dur={total / 10}.{total % 10}");
     }
 
     /// <summary>Of a millisecond; whole numbers are written several times faster than others, and every answer tells them.</summary>

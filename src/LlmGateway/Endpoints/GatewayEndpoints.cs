@@ -11,6 +11,7 @@ internal static class GatewayEndpoints
         work.MapChat();
         work.MapTickets();
         work.MapClassify();
+        work.MapEmbeddings();
         Streams.Map(app);
         app.MapPlayground();
         app.MapHealth();

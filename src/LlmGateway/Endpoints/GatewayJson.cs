@@ -20,6 +20,8 @@ namespace LlmGateway.Endpoints;
 [JsonSerializable(typeof(SummaryProgressFrame))]
 [JsonSerializable(typeof(SummaryErrorFrame))]
 [JsonSerializable(typeof(DryRunResponse))]
+[JsonSerializable(typeof(EmbeddingsRequest))]
+[JsonSerializable(typeof(EmbeddingsResponse))]
 [JsonSerializable(typeof(ClassifyRequest))]
 [JsonSerializable(typeof(ClassifyResponse))]
 [JsonSerializable(typeof(ProblemBody))]

@@ -60,6 +60,7 @@ internal static class OpenApiDetails
         // What a converter reads is unknown.
         if (context.JsonTypeInfo.Type == typeof(LongText)) schema.Type = JsonSchemaType.String;
         if (context.JsonTypeInfo.Type == typeof(SummarizeRequest)) Choices(schema, "long_input", SummarizeRequest.LongInputs);
+        if (context.JsonTypeInfo.Type == typeof(EmbeddingsRequest) && schema.Properties is { } properties) properties["input"] = TextOrTexts();
         if (context.JsonTypeInfo.Type == typeof(ChatRequest)) Choices(schema, "overflow", ChatRequest.Overflows);
         if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(LlmRole))
         {
@@ -82,6 +83,15 @@ internal static class OpenApiDetails
     {
         if (schema.Properties?[property] is OpenApiSchema field) field.Enum = [.. choices.Select(choice => JsonValue.Create(choice))];
     }
+
+    private static OpenApiSchema TextOrTexts() => new()
+    {
+        OneOf =
+        [
+            new OpenApiSchema { Type = JsonSchemaType.String },
+            new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
+        ],
+    };
 
     private static OpenApiSchema Categories() => new()
     {

@@ -68,6 +68,9 @@ public sealed record EmbeddingRequest
 
     public required IReadOnlyList<string> Inputs { get; init; }
 
+    /// <summary>Stored vectors will not do; the new ones are stored.</summary>
+    public bool Fresh { get; init; }
+
     /// <summary>The length of each vector; the model's own without it.</summary>
     public int? Dimensions { get; init; }
 

@@ -25,6 +25,9 @@ public sealed record LlmResponse
     /// <summary>Where the answer came from; null below the cache.</summary>
     public CacheResult? Cache { get; init; }
 
+    /// <summary>A stored vector, which is kept as answers are.</summary>
+    internal ReadOnlyMemory<float> Vector { get; init; }
+
     /// <summary>Kept with a stored answer: what an endpoint made of it the first time, it need not make again.</summary>
     internal Rendering? Rendering { get; init; }
 }
@@ -50,7 +53,7 @@ public sealed record LlmUpdate
     /// <summary>On the last update: <inheritdoc cref="LlmResponse.SavedUsd"/></summary>
     public decimal? SavedUsd { get; init; }
 
-    /// <summary>On the first update: <inheritdoc cref="LlmResponse.Cache"/></summary>
+    /// <summary>On the first update, and on the last one where more is known by then: <inheritdoc cref="LlmResponse.Cache"/></summary>
     public CacheResult? Cache { get; init; }
 }
 
@@ -77,10 +80,11 @@ public enum CacheStatus
 /// <param name="Stored">Whether the answer has been stored for the next request.</param>
 /// <param name="Age">Of a stored answer.</param>
 /// <param name="TimeToLive">What is left of a stored answer's time; negative past it.</param>
-public sealed record CacheResult(CacheStatus Status, bool Stored = false, TimeSpan Age = default, TimeSpan TimeToLive = default)
+/// <param name="Inherited">Whether the request that the answer was under way for has gone, and left it to this one to pay.</param>
+public sealed record CacheResult(CacheStatus Status, bool Stored = false, TimeSpan Age = default, TimeSpan TimeToLive = default, bool Inherited = false)
 {
     /// <summary>Whether somebody else paid for the answer.</summary>
-    public bool IsFree => Status is CacheStatus.Hit or CacheStatus.Coalesced or CacheStatus.Stale;
+    public bool IsFree => Status is CacheStatus.Hit or CacheStatus.Stale || (Status == CacheStatus.Coalesced && !Inherited);
 }
 
 /// <summary>The bytes that an endpoint made of an answer.</summary>
@@ -121,6 +125,9 @@ public sealed record LlmOrigin(string Provider, string Model)
 
     /// <summary>From the first upstream call to the first token, or to the whole answer where it came in one piece.</summary>
     public TimeSpan UpstreamTime { get; init; }
+
+    /// <summary>Of that, the wait in the gateway until the provider's limits left room.</summary>
+    public TimeSpan QueueTime { get; init; }
 }
 
 public sealed record EmbeddingResponse
@@ -133,6 +140,15 @@ public sealed record EmbeddingResponse
     /// <inheritdoc cref="LlmResponse.Usage"/>
     public LlmUsage? Usage { get; init; }
 
+    /// <summary>Tokens of the inputs whose vectors were stored.</summary>
+    public int StoredTokens { get; init; }
+
+    /// <summary>Where the vectors came from: a hit where none was asked for. Null below the cache.</summary>
+    public CacheResult? Cache { get; init; }
+
     /// <inheritdoc cref="LlmResponse.CostUsd"/>
     public decimal? CostUsd { get; init; }
+
+    /// <inheritdoc cref="LlmResponse.SavedUsd"/>
+    public decimal? SavedUsd { get; init; }
 }

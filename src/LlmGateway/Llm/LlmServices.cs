@@ -1,4 +1,5 @@
 using LlmGateway.Hosting;
+using LlmGateway.Llm.Embeddings;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
 using LlmGateway.Llm.Models;
@@ -24,6 +25,9 @@ internal static class LlmServices
         services.AddOptions<CacheOptions>().Bind(configuration.GetSection("Cache"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Cache");
         services.AddSingleton<AnswerStore>();
         services.AddSingleton<StreamSessions>();
+        services.AddSingleton<VectorStore>();
+        services.AddOptions<EmbeddingsOptions>().Bind(configuration.GetSection("Embeddings"), binder => binder.ErrorOnUnknownConfiguration = true).Checked("Embeddings");
+        services.AddSingleton<IValidateOptions<EmbeddingsOptions>>(provider => new ModelListed<EmbeddingsOptions>(provider, "Embeddings", options => options.Model, embeddings: true));
         services.AddRedis(configuration);
         services.AddSingleton<ProviderChoice>();
         services.AddSingleton(provider => Models(provider.GetRequiredService<LlmOptions>(), provider.GetRequiredService<ProviderChoice>()));
@@ -54,6 +58,8 @@ internal static class LlmServices
         new LlmClientBuilder(Routing(services))
             .Use(inner => new MeteringLlmClient(inner, services.GetRequiredService<ModelTable>()))
             .Use(inner => Generating(services, inner))
+            .Use(inner => new EmbeddingLlmClient(
+                inner, services.GetRequiredService<VectorStore>(), services.GetRequiredService<ModelTable>(), services.GetRequiredService<EmbeddingsOptions>()))
             .Use(inner => new ToolCheckLlmClient(inner, services.GetRequiredService<ILogger<ToolCheckLlmClient>>()))
             .Build();
 
@@ -96,7 +102,7 @@ internal static class LlmServices
         return new LlmClientBuilder(provider)
             .Use(inner => new ResilientLlmClient(
                 inner, name, services.GetRequiredService<LlmOptions>().Resilience, timeProvider, services.GetRequiredService<ILogger<ResilientLlmClient>>()))
-            .Use(inner => new UpstreamLogLlmClient(inner, name, timeProvider, services.GetRequiredService<Serilog.ILogger>()))
+            .Use(inner => new UpstreamLogLlmClient(inner, name, services.GetRequiredService<ModelTable>(), timeProvider, services.GetRequiredService<Serilog.ILogger>()))
             .Build();
     }
 

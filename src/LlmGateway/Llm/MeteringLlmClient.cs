@@ -25,7 +25,7 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
                 yield return update;
                 continue;
             }
-            var (cost, saved) = Cost(first.Origin, update.Usage, first.Cache);
+            var (cost, saved) = Cost(first.Origin, update.Usage, update.Cache ?? first.Cache);
             yield return update with { CostUsd = cost, SavedUsd = saved };
         }
     }
@@ -33,12 +33,16 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
     public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
         var response = await Inner.EmbedAsync(request, cancellationToken);
-        return response with { CostUsd = Cost(response.Origin, response.Usage, null).Own };
+        var saved = response.StoredTokens > 0 ? Price(response.Origin, new LlmUsage(response.StoredTokens, 0)) : null;
+        return response with { CostUsd = response.Cache is { IsFree: true } ? 0 : Price(response.Origin, response.Usage), SavedUsd = saved };
     }
 
     private (decimal? Own, decimal? Saved) Cost(LlmOrigin? origin, LlmUsage? usage, CacheResult? cache)
     {
-        var price = origin is null || usage is null ? null : origin.Provider == OfflineLlmClient.Name ? 0 : models.Find(origin.Model)?.Cost(usage);
+        var price = Price(origin, usage);
         return cache is { IsFree: true } ? (0, price) : (price, null);
     }
+
+    private decimal? Price(LlmOrigin? origin, LlmUsage? usage) =>
+        origin is null || usage is null ? null : origin.Provider == OfflineLlmClient.Name ? 0 : models.Find(origin.Model)?.Cost(usage);
 }

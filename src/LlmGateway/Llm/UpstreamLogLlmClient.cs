@@ -1,12 +1,18 @@
 using System.Runtime.CompilerServices;
 using LlmGateway.Hosting;
+using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Providers.Offline;
+using LlmGateway.Llm.Tokens;
 using Serilog.Events;
 using ILogger = Serilog.ILogger;
 
 namespace LlmGateway.Llm;
 
-/// <summary>One event for each upstream call: who was asked, for how long, with what result; never what was said.</summary>
-internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, TimeProvider timeProvider, ILogger logger)
+/// <summary>
+/// One event for each upstream call: who was asked, for how long, with what result, at what cost; never what was said. A stream that did not
+/// come to its end tells no usage, and is paid for all the same: its cost is estimated from what it had delivered.
+/// </summary>
+internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, ModelTable models, TimeProvider timeProvider, ILogger logger)
     : DelegatingLlmClient(inner)
 {
     private const string Ok = "ok";
@@ -39,6 +45,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Ti
     {
         var call = new Call(this, request.RequestId, request.Model, request.Task.ToString(), timeProvider.GetTimestamp());
         var ended = false;
+        Exception? failure = null;
         var updates = Inner.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
         try
         {
@@ -55,8 +62,9 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Ti
         }
         finally
         {
-            if (!ended) call.End(Aborted, null, null);
+            // First the upstream is let go: what it cost is reckoned afterwards.
             await updates.DisposeAsync();
+            if (!ended) await call.EndAsync(request, failure, cancellationToken);
         }
 
         async ValueTask<bool> MoveNextAsync()
@@ -67,8 +75,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Ti
             }
             catch (Exception exception)
             {
-                ended = true;
-                call.End(exception, cancellationToken);
+                failure = exception;
                 throw;
             }
         }
@@ -93,32 +100,64 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Ti
     private sealed class Call(UpstreamLogLlmClient log, string? requestId, string model, string task, long started)
     {
         private TimeSpan? _firstToken;
+        private List<string>? _said;
 
         public void Token(LlmUpdate update)
         {
-            if (_firstToken is null && update.Text.Length > 0) _firstToken = log.Elapsed(started);
+            if (update.Text.Length == 0) return;
+            _firstToken ??= log.Elapsed(started);
+            (_said ??= []).Add(update.Text);
+        }
+
+        /// <summary>Of a stream that has no end of its own.</summary>
+        public async ValueTask EndAsync(LlmRequest request, Exception? failure, CancellationToken cancellationToken)
+        {
+            var aborted = failure is null || IsAbort(failure, cancellationToken);
+            // A call that failed before its first token is not paid for.
+            var usage = aborted || _said is not null ? await EstimateAsync(request) : null;
+            if (aborted) End(Aborted, usage, null, estimated: true);
+            else Fail(failure!, usage);
         }
 
         public void End(Exception exception, CancellationToken cancellationToken)
         {
-            if (exception is OperationCanceledException && cancellationToken.IsCancellationRequested)
-            {
-                End(Aborted, null, null);
-                return;
-            }
+            if (IsAbort(exception, cancellationToken)) End(Aborted, null, null);
+            else Fail(exception, null);
+        }
+
+        public void End(string result, LlmUsage? usage, FinishReason? finish, bool estimated = false) => log.Write(
+            Ended, LogEventLevel.Information, ("Provider", log.Provider), ("Model", model), ("Task", task), ("Result", result),
+            ("FinishReason", finish?.Value), ("ElapsedMs", Milliseconds(log.Elapsed(started))),
+            ("FirstTokenMs", _firstToken is { } first ? Milliseconds(first) : null), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
+            ("CostUsd", log.Cost(model, usage)), ("Estimated", estimated && usage is not null ? true : null), ("RequestId", requestId));
+
+        private void Fail(Exception exception, LlmUsage? usage)
+        {
             var failure = exception as LlmException;
             log.Write(
                 Failed, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
                 ("Kind", failure?.Kind.ToString() ?? exception.GetType().Name), ("UpstreamStatus", failure?.UpstreamStatus),
-                ("ElapsedMs", Milliseconds(log.Elapsed(started))), ("RequestId", requestId));
+                ("ElapsedMs", Milliseconds(log.Elapsed(started))), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
+                ("CostUsd", log.Cost(model, usage)), ("Estimated", usage is not null ? true : null), ("RequestId", requestId));
         }
 
-        public void End(string result, LlmUsage? usage, FinishReason? finish) => log.Write(
-            Ended, LogEventLevel.Information, ("Provider", log.Provider), ("Model", model), ("Task", task), ("Result", result),
-            ("FinishReason", finish?.Value), ("ElapsedMs", Milliseconds(log.Elapsed(started))),
-            ("FirstTokenMs", _firstToken is { } first ? Milliseconds(first) : null), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
-            ("RequestId", requestId));
+        private async ValueTask<LlmUsage?> EstimateAsync(LlmRequest request)
+        {
+            if (log.Find(model) is not { } info) return null;
+            // Whoever aborted it does not wait for this; it ends by itself.
+            var counter = await TokenCounters.GetAsync(info.Encoding, CancellationToken.None);
+            return new LlmUsage(
+                await PromptTokens.CountAsync(request, counter, CancellationToken.None),
+                await counter.CountAsync(string.Concat(_said ?? []).AsMemory(), CancellationToken.None));
+        }
+
+        private static bool IsAbort(Exception exception, CancellationToken cancellationToken) =>
+            exception is OperationCanceledException && cancellationToken.IsCancellationRequested;
     }
+
+    private ModelInfo? Find(string model) => models.Find(model);
+
+    private decimal? Cost(string model, LlmUsage? usage) => usage is null ? null : provider == OfflineLlmClient.Name ? 0 : models.Find(model)?.Cost(usage);
 
     private string Provider => provider;
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using LlmGateway.Llm;
+using LlmGateway.Llm.Embeddings;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Resilience;
 using LlmGateway.Llm.Routing;
@@ -19,7 +20,7 @@ public class PipelineTests
         var chain = Chain(gateway.Services.GetRequiredService<ILlmClient>());
 
         Assert.Equal(
-            [typeof(MeteringLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)],
+            [typeof(MeteringLlmClient), typeof(EmbeddingLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)],
             chain.Select(client => client.GetType()));
     }
 

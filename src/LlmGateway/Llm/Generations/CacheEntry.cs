@@ -13,7 +13,7 @@ internal sealed record CacheEntry(LlmResponse Response, DateTimeOffset StoredAt,
     private const int Overhead = 600;
 
     /// <summary>Bytes of memory, about.</summary>
-    public int Size { get; } = Overhead
+    public int Size { get; } = Overhead + (Response.Vector.Length * sizeof(float))
         + (Response.Text.Length * sizeof(char)) + ((Response.ToolArguments?.Length ?? 0) * sizeof(char))
         // What an endpoint will make of it: UTF-8, escaped.
         + Encoding.UTF8.GetByteCount(Response.Text) + (Response.ToolArguments?.Length ?? 0);

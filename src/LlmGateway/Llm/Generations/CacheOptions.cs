@@ -16,6 +16,9 @@ internal sealed class CacheOptions : ISettings
 
     public CacheTimes Classify { get; set; } = new() { TimeToLive = TimeSpan.FromHours(1) };
 
+    /// <summary>Of vectors. They never go stale: nothing stands in for them, and nothing needs to.</summary>
+    public CacheTimes Embeddings { get; set; } = new() { TimeToLive = TimeSpan.FromHours(24), StaleIfError = TimeSpan.Zero };
+
     public CacheTimes For(LlmTask task) => task switch
     {
         LlmTask.Summarize => Summarize,
@@ -27,7 +30,7 @@ internal sealed class CacheOptions : ISettings
     public IEnumerable<string> Problems()
     {
         if (MemoryBytes < 0) yield return "MemoryBytes: give 0 or more.";
-        foreach (var (name, times) in new[] { (nameof(Summarize), Summarize), (nameof(Chat), Chat), (nameof(Classify), Classify) })
+        foreach (var (name, times) in new[] { (nameof(Summarize), Summarize), (nameof(Chat), Chat), (nameof(Classify), Classify), (nameof(Embeddings), Embeddings) })
         {
             // A bare number is days: who means seconds is told so.
             if (times.TimeToLive < TimeSpan.Zero || times.TimeToLive > Longest) yield return $"{name}:TimeToLive: give 00:00:00 for off, up to 30.00:00:00 for 30 days.";

@@ -32,7 +32,8 @@ internal sealed partial class GeneratingLlmClient(
             while (!generation.HasEnded)
                 await reader.WaitAsync();
             if (generation.Failure is { } failure) throw failure;
-            return generation.Response! with { Cache = generation.ResultFor(joined) };
+            reader.IsTold = true;
+            return generation.Response! with { Cache = AtEnd(generation, joined) };
         }
     }
 
@@ -70,7 +71,13 @@ internal sealed partial class GeneratingLlmClient(
                     if (known == update.Text.Length && update.FinishReason is null) continue;
                     update = update with { Text = update.Text[known..] };
                 }
-                yield return first ? update! with { Origin = generation.Origin, Cache = generation.ResultFor(joined) } : update!;
+                if (update!.FinishReason is not null)
+                {
+                    reader.IsTold = true;
+                    var result = AtEnd(generation, joined);
+                    if (joined) update = update with { Cache = result };
+                }
+                yield return first ? update with { Origin = generation.Origin, Cache = update.Cache ?? generation.ResultFor(joined) } : update;
                 first = false;
             }
         }
@@ -113,7 +120,7 @@ internal sealed partial class GeneratingLlmClient(
         if (request.Stream?.JoinEarlier(key, request.Fresh, cancellationToken) is { } earlier) return earlier;
         if (!request.Fresh && _live.TryGetValue(key, out var live) && live.Join(cancellationToken) is { } joined) return (joined, live, true);
         var generation = new Generation();
-        var reader = generation.Join(cancellationToken)!;
+        var reader = generation.Join(pays: true, cancellationToken)!;
         if (request.Fresh)
         {
             // Nobody else may have this answer before it is there.
@@ -318,6 +325,14 @@ internal sealed partial class GeneratingLlmClient(
     private static bool IsWhole(LlmResponse response) =>
         response.FinishReason == FinishReason.ToolCalls
         || (response.FinishReason == FinishReason.Stop && (response.Text.Length > 0 || response.ToolArguments is not null));
+
+    /// <summary>Somebody pays for each call: where the request it was made for has gone, one of those that joined it.</summary>
+    private static CacheResult AtEnd(Generation generation, bool joined)
+    {
+        var result = generation.ResultFor(joined);
+        // Whoever comes back for what it had asked for takes it on itself.
+        return generation.Inherit() && joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass) ? result with { Inherited = true } : result;
+    }
 
     private static LlmUpdate AtOnce(LlmResponse response, CacheResult result) => new()
     {

@@ -22,6 +22,7 @@ internal sealed class Generation
     private int _readers;
     private bool _closed;
     private bool _held;
+    private int _unpaid;
 
     /// <summary>Cancelled when nobody reads any more.</summary>
     public CancellationToken Aborted => _aborted.Token;
@@ -74,15 +75,22 @@ internal sealed class Generation
     public static Generation Of(LlmResponse response, CacheResult source) => new() { Source = source, Response = response };
 
     /// <returns>Null if the last reader has gone in the meantime: this call is being aborted.</returns>
-    public GenerationReader? Join(CancellationToken cancellationToken)
+    public GenerationReader? Join(CancellationToken cancellationToken) => Join(pays: false, cancellationToken);
+
+    /// <param name="pays">Whether the call is made for this reader.</param>
+    /// <param name="cancellationToken">The reader's own.</param>
+    public GenerationReader? Join(bool pays, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
             if (_closed) return null;
             _readers++;
         }
-        return new GenerationReader(this, cancellationToken);
+        return new GenerationReader(this, cancellationToken) { Pays = pays };
     }
+
+    /// <returns>Whether whoever the call was made for has gone without paying: true once, for one of those that are left.</returns>
+    public bool Inherit() => Interlocked.Exchange(ref _unpaid, 0) == 1;
 
     /// <summary>Adds to the log. Readers are told by <see cref="Publish"/>.</summary>
     public void Append(LlmUpdate update)
@@ -221,8 +229,9 @@ internal sealed class Generation
 
     private bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;
 
-    internal void Leave()
+    internal void Leave(GenerationReader reader)
     {
+        if (reader is { Pays: true, IsTold: false }) Volatile.Write(ref _unpaid, 1);
         lock (_lock)
         {
             if (--_readers > 0 || _held) return;

@@ -43,6 +43,19 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
         return form.Hash();
     }
 
+    /// <summary>Of one input of a request for vectors.</summary>
+    public static GenerationKey OfVector(string model, int? dimensions, string input)
+    {
+        var form = new CanonicalForm(stackalloc byte[CanonicalForm.BufferSize]);
+        form.Add(Version);
+        // No task has this number.
+        form.Add(-1);
+        form.Add(model);
+        form.Add(dimensions ?? 0);
+        form.Add(input);
+        return form.Hash();
+    }
+
     /// <summary>A key that no question has.</summary>
     public static GenerationKey Random()
     {

@@ -23,6 +23,12 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
 
     public bool IsAtStart => Next == 0;
 
+    /// <summary>Whether the call is made for this reader: it is the one that pays.</summary>
+    public bool Pays { get; init; }
+
+    /// <summary>Set when the reader has been told what it has to pay.</summary>
+    public bool IsTold { get; set; }
+
     public bool TryRead(out LlmUpdate? update)
     {
         if (!_generation.TryRead(Next, out update)) return false;
@@ -48,7 +54,7 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     {
         // Without waiting for a callback that runs: it may be what got us here.
         _cancellation.Unregister();
-        _generation.Leave();
+        _generation.Leave(this);
     }
 
     // On the waker's own thread: a hop to another one for every token would cost more than all that the reader does with it.

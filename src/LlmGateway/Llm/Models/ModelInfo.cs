@@ -21,6 +21,9 @@ public sealed record ModelInfo
     /// <summary>Whether it turns texts into vectors rather than answering.</summary>
     public bool Embeddings { get; set; }
 
+    /// <summary>The longest vector of an embedding model; not checked without it.</summary>
+    public int? Dimensions { get; set; }
+
     /// <summary>Tokens of prompt and answer together.</summary>
     public int ContextWindow { get; set; }
 
@@ -84,6 +87,7 @@ public sealed record ModelInfo
         if (Encoding is not ("o200k_base" or "cl100k_base")) yield return "Encoding: give o200k_base or cl100k_base.";
         if (ContextWindow < 1) yield return "ContextWindow: give the tokens of prompt and answer together, 1 or more.";
         if (!Embeddings && (MaxOutputTokens < 1 || MaxOutputTokens > ContextWindow)) yield return "MaxOutputTokens: give 1 to ContextWindow.";
+        if (Dimensions < 1) yield return "Dimensions: give 1 or more.";
         if (ThinkingTokens < 0) yield return "ThinkingTokens: give 0 or more.";
         if (Thinking is not (null or "disabled" or "between_tools" or "adaptive")) yield return "Thinking: give disabled, between_tools or adaptive.";
         if (LongPrompt is { Above: < 1 } or { InputPrice: < 0 } or { CachedInputPrice: < 0 } or { OutputPrice: < 0 })

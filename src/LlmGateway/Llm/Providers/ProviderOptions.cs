@@ -17,8 +17,8 @@ public abstract class ProviderOptions
     /// <summary>Time to open a connection.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Bytes of one answer that comes in one piece.</summary>
-    public int MaxResponseBytes { get; set; } = 32 * 1024 * 1024;
+    /// <summary>Bytes of one answer that comes in one piece: 2,048 vectors of 3,072 numbers take 34 million.</summary>
+    public int MaxResponseBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <returns>One sentence for each wrong setting.</returns>
     internal IEnumerable<string> Problems(string example)

@@ -27,7 +27,8 @@ internal static class CacheEntryCodec
         var json = JsonSerializer.SerializeToUtf8Bytes(
             new StoredAnswer(
                 response.Text, response.ToolArguments, response.FinishReason.Value, response.Origin.Provider, response.Origin.Model, response.Usage,
-                entry.StoredAt, entry.TimeToLive, entry.StaleIfError),
+                entry.StoredAt, entry.TimeToLive, entry.StaleIfError,
+                response.Vector.IsEmpty ? null : MemoryMarshal.AsBytes(response.Vector.Span).ToArray()),
             StoredAnswerJson.Default.StoredAnswer);
         var compressed = json.Length > compressAbove;
         var body = compressed ? new byte[BrotliEncoder.GetMaxCompressedLength(json.Length)] : json;
@@ -72,6 +73,7 @@ internal static class CacheEntryCodec
                         FinishReason = new FinishReason(stored.FinishReason),
                         Origin = new LlmOrigin(stored.Provider, stored.Model),
                         Usage = stored.Usage,
+                        Vector = stored.Vector is { } vector ? MemoryMarshal.Cast<byte, float>(vector).ToArray() : default,
                         Rendering = new Rendering(),
                     },
                     stored.StoredAt, stored.TimeToLive, stored.StaleIfError)
@@ -96,7 +98,8 @@ internal sealed record StoredAnswer(
     LlmUsage? Usage,
     DateTimeOffset StoredAt,
     TimeSpan TimeToLive,
-    TimeSpan StaleIfError);
+    TimeSpan StaleIfError,
+    byte[]? Vector = null);
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StoredAnswer))]

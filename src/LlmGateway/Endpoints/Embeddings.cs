@@ -1,0 +1,149 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using LlmGateway.Hosting;
+using LlmGateway.Llm;
+using LlmGateway.Llm.Embeddings;
+using LlmGateway.Llm.Models;
+
+namespace LlmGateway.Endpoints;
+
+/// <param name="Input">A text, or several.</param>
+/// <param name="Model">An embedding model of the table; the configured one unless told.</param>
+/// <param name="Dimensions">The length of each vector; the model's own unless told.</param>
+public sealed record EmbeddingsRequest(
+    [property: Required, JsonConverter(typeof(Embeddings.TextsConverter))] IReadOnlyList<string?>? Input, string? Model, int? Dimensions);
+
+/// <param name="Embeddings">One vector for each text, in their order.</param>
+/// <param name="Model">Who made them.</param>
+/// <param name="Dimensions">The length of each.</param>
+public sealed record EmbeddingsResponse(IReadOnlyList<IReadOnlyList<float>> Embeddings, string Model, int Dimensions);
+
+/// <summary><c>POST /embeddings</c>: texts in, vectors out.</summary>
+internal static class Embeddings
+{
+    public static void MapEmbeddings(this IEndpointRouteBuilder endpoints) => endpoints
+        .MapPost("/embeddings", HandleAsync)
+        .WithSummary("Turns texts into vectors.")
+        .Produces<EmbeddingsResponse>(StatusCodes.Status200OK, "application/json")
+        .WithFreshAndDryRun()
+        .ProducesProblems()
+        .WithTags("LlmGateway");
+
+    private static async Task<IResult> HandleAsync(
+        JsonBody<EmbeddingsRequest> body,
+        HttpContext context,
+        ILlmClient client,
+        ModelTable models,
+        EmbeddingsOptions options,
+        VectorStore store,
+        ProviderChoice choice,
+        TimeProvider timeProvider,
+        CancellationToken cancellationToken)
+    {
+        Check(body.Value, options);
+        var model = models.GetEmbedding(body.Value.Model ?? options.Model);
+        CheckDimensions(body.Value.Dimensions, model);
+        var request = new EmbeddingRequest
+        {
+            Model = model.Name,
+            Inputs = body.Value.Input!.OfType<string>().ToList(),
+            Dimensions = body.Value.Dimensions,
+            Fresh = Query.Flag(context.Request, "fresh"),
+            RequestId = RequestFacts.Of(context).RequestId,
+        };
+        if (DryRun.IsAsked(context))
+        {
+            var plan = await EmbeddingPlan.MakeAsync(request, model, store, options, cancellationToken);
+            var calls = plan.AllCalls(options);
+            var cost = choice.IsOffline(model.Provider) ? 0 : model.Cost(new LlmUsage(plan.MissingTokens, 0));
+            return Results.Json(
+                new DryRunResponse(plan.Tokens.Sum(), 0, calls, calls, cost, calls - plan.Batches.Count), GatewayJson.Readable.DryRunResponse);
+        }
+        var response = await client.EmbedAsync(request, cancellationToken);
+        SetHeaders(context, response, timeProvider);
+        return new VectorsAnswer(response);
+    }
+
+    private static void Check(EmbeddingsRequest request, EmbeddingsOptions options)
+    {
+        var validation = new Validation();
+        validation.Require(request.Input is not null, "input", "This field is required.");
+        if (request.Input is { } input)
+        {
+            validation.Require(input.Count >= 1 && input.Count <= options.MaxInputs, "input", $"Give 1 to {options.MaxInputs} texts.");
+            validation.Require(!input.Any(string.IsNullOrEmpty), "input", "A text is empty.");
+        }
+        validation.Throw();
+    }
+
+    private static void CheckDimensions(int? dimensions, ModelInfo model)
+    {
+        if (dimensions is null || (dimensions >= 1 && dimensions <= (model.Dimensions ?? int.MaxValue))) return;
+        var most = model.Dimensions is { } known ? $"from 1 to {known}" : "of 1 or more";
+        throw Validation.Failure(new() { ["dimensions"] = [$"This field takes a whole number {most}."] });
+    }
+
+    private static void SetHeaders(HttpContext context, EmbeddingResponse response, TimeProvider timeProvider)
+    {
+        var facts = RequestFacts.Of(context);
+        (facts.Origin, facts.Usage, facts.CostUsd) = (response.Origin, response.Usage, response.CostUsd);
+        AnswerHeaders.SetOrigin(context, response.Origin, response.Cache);
+        var headers = context.Response.Headers;
+        headers.Remove("age");
+        if (response.Cache!.Status == CacheStatus.Hit) headers[ResponseHeaders.CacheStatus] = "LlmGateway; hit";
+        if (response.Usage is { } usage) headers[ResponseHeaders.InputTokens] = (usage.InputTokens + response.StoredTokens).ToString(CultureInfo.InvariantCulture);
+        if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
+        if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
+        AnswerHeaders.SetTiming(context, response.Origin, response.Cache, timeProvider);
+    }
+
+    /// <summary>Thousands of vectors are tens of megabytes: they are written one by one.</summary>
+    private sealed class VectorsAnswer(EmbeddingResponse response) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.ContentType = "application/json";
+            var output = httpContext.Response.BodyWriter;
+            await using var json = new Utf8JsonWriter(output);
+            json.WriteStartObject();
+            json.WriteStartArray("embeddings"u8);
+            foreach (var vector in response.Vectors)
+            {
+                json.WriteStartArray();
+                foreach (var number in vector.Span)
+                    json.WriteNumberValue(number);
+                json.WriteEndArray();
+                json.Flush();
+                if ((await output.FlushAsync(httpContext.RequestAborted)).IsCompleted) return;
+            }
+            json.WriteEndArray();
+            json.WriteString("model"u8, response.Origin.Model);
+            json.WriteNumber("dimensions"u8, response.Vectors[0].Length);
+            json.WriteEndObject();
+        }
+    }
+
+    /// <summary>A text, or an array of texts.</summary>
+    internal sealed class TextsConverter : JsonConverter<IReadOnlyList<string?>?>
+    {
+        public override IReadOnlyList<string?>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            if (reader.TokenType == JsonTokenType.String) return [reader.GetString()];
+            if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException();
+            var texts = new List<string?>();
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException());
+            return texts;
+        }
+
+        public override void Write(Utf8JsonWriter writer, IReadOnlyList<string?>? value, JsonSerializerOptions options)
+        {
+            writer.WriteStartArray();
+            foreach (var text in value ?? [])
+                writer.WriteStringValue(text);
+            writer.WriteEndArray();
+        }
+    }
+}
