@@ -65,6 +65,8 @@ internal static class FakeEndpoints
             if (json.ValueKind == JsonValueKind.Undefined)
                 throw new WireException(OpenAIFormat.NotJson);
             var answer = Settle();
+            if (server.RateLimit is { } limit)
+                script = limit.Apply(script);
             await new Player(context, format, script, request, log, time).PlayAsync(answer, cancellationToken);
         }
         catch (WireException exception)

@@ -53,6 +53,9 @@ public sealed class FakeOpenAIServer : IAsyncDisposable
     /// <summary>Asked first; null leaves the call to the rest.</summary>
     public Func<FakeRequest, FakeScript?>? OnRequest { get; set; }
 
+    /// <summary>What all calls together may do; null for anything.</summary>
+    public FakeRateLimit? RateLimit { get; set; }
+
     public FakeStats Stats => _log.Stats;
 
     public int Calls => Stats.Calls;
@@ -118,6 +121,7 @@ public sealed class FakeOpenAIServer : IAsyncDisposable
         _queue.Clear();
         Script = new FakeScript();
         OnRequest = null;
+        RateLimit = null;
         _log.Reset();
     }
 

@@ -13,10 +13,15 @@ internal sealed partial class Readiness(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (choice.Offline) Offline();
+        else if (choice.IsOfflineInPart) OfflineInPart();
         await TokenCounters.WarmAsync(models.All.Where(model => !model.Embeddings).Select(model => model.Encoding).Distinct(), stoppingToken);
     }
 
     [LoggerMessage(EventId = 6, EventName = "Offline", Level = LogLevel.Warning,
         Message = "No model is asked: the offline provider answers. Set OPENAI_API_KEY to talk to OpenAI.")]
     private partial void Offline();
+
+    [LoggerMessage(EventId = 7, EventName = "OfflineInPart", Level = LogLevel.Warning,
+        Message = "OpenAI's models are not asked: the offline provider answers for them. Set OPENAI_API_KEY to talk to OpenAI.")]
+    private partial void OfflineInPart();
 }

@@ -1,5 +1,7 @@
 using LlmGateway.Hosting;
+using LlmGateway.Llm.Hedging;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Pacing;
 using LlmGateway.Llm.Providers;
 using LlmGateway.Llm.Providers.Anthropic;
 using LlmGateway.Llm.Providers.Offline;
@@ -30,6 +32,10 @@ internal sealed class LlmOptions : ISettings
 
     public ResilienceOptions Resilience { get; set; } = new();
 
+    public PacingOptions Pacing { get; set; } = new();
+
+    public HedgingOptions Hedging { get; set; } = new();
+
     /// <summary>All that models may name, whether they have a key or not.</summary>
     internal IEnumerable<ProviderSetting> AllProviders() =>
     [
@@ -56,6 +62,10 @@ internal sealed class LlmOptions : ISettings
         }
         foreach (var problem in Resilience.Problems())
             yield return "Resilience:" + problem;
+        foreach (var problem in Pacing.Problems())
+            yield return "Pacing:" + problem;
+        foreach (var problem in Hedging.Problems())
+            yield return "Hedging:" + problem;
     }
 
     private IEnumerable<string> ModelProblems(string name, ModelInfo model)

@@ -2,7 +2,9 @@ using LlmGateway.Hosting;
 using LlmGateway.Llm.Embeddings;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
+using LlmGateway.Llm.Hedging;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Pacing;
 using LlmGateway.Llm.Providers;
 using LlmGateway.Llm.Providers.Anthropic;
 using LlmGateway.Llm.Providers.Keys;
@@ -99,7 +101,12 @@ internal static class LlmServices
     private static ILlmClient Guarded(IServiceProvider services, string name, ILlmClient provider)
     {
         var timeProvider = services.GetRequiredService<TimeProvider>();
-        return new LlmClientBuilder(provider)
+        var hedging = services.GetRequiredService<LlmOptions>().Hedging;
+        var builder = new LlmClientBuilder(provider);
+        // Outside of retries: a second call gets its own.
+        if (hedging.Tasks.Count > 0 && name != OfflineLlmClient.Name)
+            builder.Use(inner => new HedgingLlmClient(inner, hedging, timeProvider, services.GetRequiredService<ILogger<HedgingLlmClient>>()));
+        return builder
             .Use(inner => new ResilientLlmClient(
                 inner, name, services.GetRequiredService<LlmOptions>().Resilience, timeProvider, services.GetRequiredService<ILogger<ResilientLlmClient>>()))
             .Use(inner => new UpstreamLogLlmClient(inner, name, services.GetRequiredService<ModelTable>(), timeProvider, services.GetRequiredService<Serilog.ILogger>()))
@@ -126,13 +133,17 @@ internal static class LlmServices
         var timeProvider = services.GetRequiredService<TimeProvider>();
         var handlers = services.GetRequiredService<ProviderHandlerFactory>();
         var handler = new Lazy<HttpMessageHandler>(() => handlers(provider.Options));
+        var pacing = services.GetRequiredService<LlmOptions>().Pacing;
         return provider.Options switch
         {
-            AnthropicOptions => key => new AnthropicLlmClient(failures, provider.Options, key, models, timeProvider, handler.Value),
+            AnthropicOptions => key => new AnthropicLlmClient(failures, provider.Options, key, models, timeProvider, handler.Value, Pacer()),
             CompatibleOptions compatible => key => new OpenAILlmClient(
-                failures, provider.Options, key, models, timeProvider, handler.Value, new OpenAIDialect(compatible.MaxTokensField, Obfuscates: false)),
-            _ => key => new OpenAILlmClient(failures, provider.Options, key, models, timeProvider, handler.Value, OpenAIDialect.Own),
+                failures, provider.Options, key, models, timeProvider, handler.Value, new OpenAIDialect(compatible.MaxTokensField, Obfuscates: false), Pacer()),
+            _ => key => new OpenAILlmClient(failures, provider.Options, key, models, timeProvider, handler.Value, OpenAIDialect.Own, Pacer()),
         };
+
+        // Limits are the account's, and each key may have its own.
+        Pacer? Pacer() => pacing.Enabled ? new Pacer(pacing, timeProvider) : null;
     }
 
     /// <summary>The variables that every program of the providers knows; an empty one counts as unset. Keys are read where they are used.</summary>

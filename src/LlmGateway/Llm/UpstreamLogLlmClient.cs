@@ -106,7 +106,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
         {
             if (update.Text.Length == 0) return;
             _firstToken ??= log.Elapsed(started);
-            (_said ??= []).Add(update.Text);
+            (_said ??= new(64)).Add(update.Text);
         }
 
         /// <summary>Of a stream that has no end of its own.</summary>

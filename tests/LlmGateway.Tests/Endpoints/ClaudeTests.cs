@@ -33,6 +33,7 @@ public class ClaudeTests
         var sent = Assert.Single(gateway.Upstream.Requests);
         Assert.Equal("/v1/messages", sent.Path);
         Assert.Equal("Bearer " + GatewayHost.Key, sent.Headers["authorization"]);
+        Assert.Equal(answer["x-request-id"], sent.Headers["x-client-request-id"]);
         Assert.Equal(model, sent.Json.GetProperty("model").GetString());
     }
 

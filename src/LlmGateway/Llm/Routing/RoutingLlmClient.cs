@@ -28,15 +28,17 @@ internal sealed partial class RoutingLlmClient : ILlmClient, IAsyncDisposable
         _routes = models.All.ToFrozenDictionary(model => model.Name, model => Route(model, models).ToArray(), StringComparer.Ordinal);
     }
 
-    public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
-        RouteOf(request.Model) is { Length: > 1 } route
-            ? CompleteAsync(route, request, cancellationToken)
-            : RouteOf(request.Model)[0].Client.CompleteAsync(request, cancellationToken);
+    public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    {
+        var route = RouteOf(request.Model);
+        return route.Length == 1 ? route[0].Client.CompleteAsync(route[0].Fit(request), cancellationToken) : CompleteAsync(route, request, cancellationToken);
+    }
 
-    public IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) =>
-        RouteOf(request.Model) is { Length: > 1 } route
-            ? StreamAsync(route, request, cancellationToken)
-            : RouteOf(request.Model)[0].Client.StreamAsync(request, cancellationToken);
+    public IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken)
+    {
+        var route = RouteOf(request.Model);
+        return route.Length == 1 ? route[0].Client.StreamAsync(route[0].Fit(request), cancellationToken) : StreamAsync(route, request, cancellationToken);
+    }
 
     public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
         RouteOf(request.Model)[0].Client.EmbedAsync(request, cancellationToken);

@@ -2,8 +2,10 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Anthropic;
 using Anthropic.Exceptions;
+using Anthropic.Models.Messages;
 using Anthropic.Services;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Pacing;
 using HttpResponse = Anthropic.Core.HttpResponse;
 
 namespace LlmGateway.Llm.Providers.Anthropic;
@@ -22,6 +24,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     private readonly HttpClient _http;
     private readonly AnthropicClient _client;
     private readonly IMessageServiceWithRawResponse _messages;
+    private readonly Pacer? _pacer;
 
     /// <param name="failures">Names the provider.</param>
     /// <param name="options">How it is reached.</param>
@@ -29,10 +32,12 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     /// <param name="models">Says what its models can take.</param>
     /// <param name="timeProvider">The clock of the idle timeout.</param>
     /// <param name="handler">The network.</param>
+    /// <param name="pacer">Waits for room in the key's limits; null waits for nothing.</param>
     public AnthropicLlmClient(
-        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler)
+        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler,
+        Pacer? pacer = null)
     {
-        (_failures, _options, _models, _timeProvider) = (failures, options, models, timeProvider);
+        (_failures, _options, _models, _timeProvider, _pacer) = (failures, options, models, timeProvider, pacer);
         _call = new ProviderCall(failures, options.IdleTimeout);
         _http = ProviderTransport.CreateHttpClient(new AnthropicFailureHandler(failures, timeProvider, handler));
         _client = new AnthropicClient
@@ -50,8 +55,9 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     public async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
         var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
-        using var response = await _call.GuardAsync(SendAsync(_messages.Create(parameters, cancellationToken)), null, cancellationToken);
-        return await _call.GuardAsync(ReadAsync(response, request, cancellationToken), null, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(request, parameters, _messages.Create, cancellationToken), null, cancellationToken);
+        using (response)
+            return await _call.GuardAsync(ReadAsync(response, request, queued, cancellationToken), null, cancellationToken);
     }
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -59,12 +65,13 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
         var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
-        using var response = await _call.GuardAsync(SendAsync(_messages.CreateStreaming(parameters, call.Token)), idle, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(request, parameters, _messages.CreateStreaming, call.Token), idle, cancellationToken);
+        using var answer = response;
         await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
         await using var events = SseParser.Create(content, static (_, data) => AnthropicEvent.Parse(data))
             .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
 
-        LlmOrigin? origin = new(_failures.Provider, request.Model);
+        LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
         var usage = new AnthropicUsage();
         var ended = false;
@@ -105,21 +112,38 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         _http.Dispose();
     }
 
-    private async ValueTask<T> SendAsync<T>(Task<T> call)
+    /// <returns>An answer with status 200, its body not yet read, and how long the call has waited to be sent.</returns>
+    private async ValueTask<(T Response, TimeSpan Queued)> SendAsync<T>(
+        LlmRequest request, MessageCreateParams parameters, Func<MessageCreateParams, CancellationToken, Task<T>> method, CancellationToken cancellationToken)
         where T : HttpResponse
     {
+        var pacer = _pacer?.Of(request.Model);
+        var ticket = pacer is null ? default : await pacer.EnterAsync(Pacer.Tokens(request), cancellationToken);
+        RateLimitHeaders? limits = null;
+        TimeSpan? limited = null;
         try
         {
-            return await call;
+            var response = await method(parameters, cancellationToken);
+            if (pacer is not null) limits = RateLimitHeaders.OfAnthropic(name => response.TryGetHeaderValues(name, out var values) ? values.FirstOrDefault() : null);
+            return (response, ticket.Queued);
+        }
+        catch (LlmException failure)
+        {
+            if (failure.Kind == LlmErrorKind.UpstreamRateLimited) limited = failure.RetryAfter ?? TimeSpan.Zero;
+            throw;
         }
         catch (AnthropicException exception)
         {
             // Whatever has a status is told by the handler: this is the connection.
             throw exception.InnerException as LlmException ?? _failures.Lost(exception);
         }
+        finally
+        {
+            pacer?.Leave(ticket, limits, limited);
+        }
     }
 
-    private async ValueTask<LlmResponse> ReadAsync(HttpResponse response, LlmRequest request, CancellationToken cancellationToken)
+    private async ValueTask<LlmResponse> ReadAsync(HttpResponse response, LlmRequest request, TimeSpan queued, CancellationToken cancellationToken)
     {
         await using var content = await response.ReadAsStream(cancellationToken);
         using var body = await BoundedBuffer.ReadAsync(content, _options.MaxResponseBytes, cancellationToken);
@@ -131,7 +155,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
             Text = request.Tool is null ? answer.Text ?? throw _failures.Invalid("The model's provider sent an answer without content.") : "",
             ToolArguments = request.Tool is { } tool ? Arguments(answer, tool, request.Model) : null,
             FinishReason = finish,
-            Origin = new LlmOrigin(_failures.Provider, request.Model),
+            Origin = new LlmOrigin(_failures.Provider, request.Model) { QueueTime = queued },
             Usage = answer.Usage.Total,
         };
     }

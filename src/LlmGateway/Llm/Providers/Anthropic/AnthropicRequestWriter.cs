@@ -13,7 +13,10 @@ internal static class AnthropicRequestWriter
 
     /// <summary>The SDK's typed parameters lack what older models take: the body is ours, the rest of the call the SDK's.</summary>
     public static MessageCreateParams Message(LlmRequest request, ModelInfo? model) =>
-        MessageCreateParams.FromRawUnchecked(new Dictionary<string, JsonElement>(), new Dictionary<string, JsonElement>(), Body(request, model));
+        MessageCreateParams.FromRawUnchecked(Headers(request), new Dictionary<string, JsonElement>(), Body(request, model));
+
+    private static Dictionary<string, JsonElement> Headers(LlmRequest request) =>
+        request.RequestId is { } id ? new() { ["X-Client-Request-Id"] = JsonElement.Parse($"\"{JsonEncodedText.Encode(id)}\"") } : [];
 
     private static Dictionary<string, JsonElement> Body(LlmRequest request, ModelInfo? model)
     {

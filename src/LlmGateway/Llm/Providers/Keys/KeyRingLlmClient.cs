@@ -149,7 +149,10 @@ internal sealed partial class KeyRingLlmClient : ILlmClient, IAsyncDisposable
     {
         switch (failure)
         {
-            case { Kind: LlmErrorKind.UpstreamRateLimited, UpstreamStatus: not null }:
+            case { Kind: LlmErrorKind.UpstreamRateLimited, UpstreamStatus: null }:
+                // Not sent, for too many wait for this key already.
+                return true;
+            case { Kind: LlmErrorKind.UpstreamRateLimited }:
                 Rest(key, failure.RetryAfter ?? DefaultRest);
                 return true;
             case { Kind: LlmErrorKind.UpstreamQuotaExhausted }:

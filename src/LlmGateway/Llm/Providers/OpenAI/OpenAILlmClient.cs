@@ -3,6 +3,7 @@ using System.ClientModel.Primitives;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using LlmGateway.Llm.Models;
+using LlmGateway.Llm.Pacing;
 using OpenAI.Chat;
 using OpenAI.Embeddings;
 
@@ -20,6 +21,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     private readonly TimeProvider _timeProvider;
     private readonly ProviderCall _call;
     private readonly OpenAIDialect _dialect;
+    private readonly Pacer? _pacer;
     private readonly HttpClient _http;
     private readonly ChatClient _chat;
     private readonly EmbeddingClient _embeddings;
@@ -31,10 +33,12 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     /// <param name="timeProvider">The clock of the idle timeout.</param>
     /// <param name="handler">The network.</param>
     /// <param name="dialect">What of OpenAI's language the provider understands.</param>
+    /// <param name="pacer">Waits for room in the key's limits; null waits for nothing.</param>
     public OpenAILlmClient(
-        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler, OpenAIDialect dialect)
+        ProviderFailures failures, ProviderOptions options, string key, ModelTable models, TimeProvider timeProvider, HttpMessageHandler handler, OpenAIDialect dialect,
+        Pacer? pacer = null)
     {
-        (_failures, _options, _models, _timeProvider, _dialect) = (failures, options, models, timeProvider, dialect);
+        (_failures, _options, _models, _timeProvider, _dialect, _pacer) = (failures, options, models, timeProvider, dialect, pacer);
         _call = new ProviderCall(failures, options.IdleTimeout);
         _http = ProviderTransport.CreateHttpClient(handler);
         var credential = new ApiKeyCredential(key);
@@ -46,31 +50,33 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 
     public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
         CallAsync(
+            new Sent(request.Model, Pacer.Tokens(request), request.RequestId),
             OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: false),
             _chat.CompleteChatAsync,
-            body => OpenAIResponseReader.Chat(body, request, _failures),
-            request.RequestId,
+            (body, queued) => OpenAIResponseReader.Chat(body, request, new LlmOrigin(_failures.Provider, request.Model) { QueueTime = queued }, _failures),
             cancellationToken);
 
     public Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) =>
         CallAsync(
+            new Sent(request.Model, Pacer.Tokens(request), request.RequestId),
             OpenAIRequestWriter.Embeddings(request, _models.Find(request.Model)),
             _embeddings.GenerateEmbeddingsAsync,
-            body => OpenAIResponseReader.Embeddings(body, request, _failures),
-            request.RequestId,
+            (body, queued) => OpenAIResponseReader.Embeddings(body, request, new LlmOrigin(_failures.Provider, request.Model) { QueueTime = queued }, _failures),
             cancellationToken);
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
-        var options = OpenAITransport.PerCall(request.RequestId, call.Token);
-        using var response = await _call.GuardAsync(SendAsync(_chat.CompleteChatAsync, OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: true), options), idle, cancellationToken);
+        var body = OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: true);
+        var sent = new Sent(request.Model, Pacer.Tokens(request), request.RequestId);
+        var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, call.Token), idle, cancellationToken);
+        using var answer = response;
         var content = response.ContentStream ?? Stream.Null;
         await using var events = SseParser.Create(content, static (_, data) => ChatChunk.Parse(data))
             .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
 
-        LlmOrigin? origin = new(_failures.Provider, request.Model);
+        LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
         LlmUsage? usage = null;
         while (await NextAsync())
@@ -104,18 +110,21 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     public void Dispose() => _http.Dispose();
 
     private async Task<T> CallAsync<T>(
+        Sent sent,
         BinaryData body,
         Func<BinaryContent, RequestOptions, Task<ClientResult>> method,
-        Func<ReadOnlyMemory<byte>, T> read,
-        string? requestId,
+        Func<ReadOnlyMemory<byte>, TimeSpan, T> read,
         CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await SendAsync(method, body, OpenAITransport.PerCall(requestId, cancellationToken));
-            using var answer = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, _options.MaxResponseBytes, cancellationToken);
-            if (answer.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
-            return read(answer.Memory);
+            var (response, queued) = await SendAsync(sent, method, body, cancellationToken);
+            using (response)
+            {
+                using var answer = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, _options.MaxResponseBytes, cancellationToken);
+                if (answer.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
+                return read(answer.Memory, queued);
+            }
         }
         catch (Exception exception) when (exception is not LlmException)
         {
@@ -124,25 +133,47 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         }
     }
 
-    /// <returns>An answer with status 200, its body not yet read.</returns>
-    private async ValueTask<PipelineResponse> SendAsync(Func<BinaryContent, RequestOptions, Task<ClientResult>> method, BinaryData body, RequestOptions options)
+    /// <returns>An answer with status 200, its body not yet read, and how long the call has waited to be sent.</returns>
+    private async ValueTask<(PipelineResponse Response, TimeSpan Queued)> SendAsync(
+        Sent sent, Func<BinaryContent, RequestOptions, Task<ClientResult>> method, BinaryData body, CancellationToken cancellationToken)
     {
-        using var content = BinaryContent.Create(body);
-        PipelineResponse response;
+        var pacer = _pacer?.Of(sent.Model);
+        var ticket = pacer is null ? default : await pacer.EnterAsync(sent.Tokens, cancellationToken);
+        RateLimitHeaders? limits = null;
+        TimeSpan? limited = null;
         try
         {
-            response = (await method(content, options)).GetRawResponse();
+            var response = await SendAsync(method, body, OpenAITransport.PerCall(sent.RequestId, cancellationToken), cancellationToken);
+            if (pacer is not null) limits = RateLimitHeaders.OfOpenAI(name => response.Headers.TryGetValue(name, out var value) ? value : null);
+            if (response.Status == 200) return (response, ticket.Queued);
+            using (response)
+            {
+                using var error = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, 64 * 1024, cancellationToken);
+                var failure = _failures.FromResponse(response, OpenAIError.Parse(error.Memory.Span), _timeProvider);
+                if (failure.Kind == LlmErrorKind.UpstreamRateLimited) limited = failure.RetryAfter ?? TimeSpan.Zero;
+                throw failure;
+            }
         }
-        catch (ClientResultException exception) when (!options.CancellationToken.IsCancellationRequested)
+        finally
+        {
+            pacer?.Leave(ticket, limits, limited);
+        }
+    }
+
+    private async ValueTask<PipelineResponse> SendAsync(
+        Func<BinaryContent, RequestOptions, Task<ClientResult>> method, BinaryData body, RequestOptions options, CancellationToken cancellationToken)
+    {
+        using var content = BinaryContent.Create(body);
+        try
+        {
+            return (await method(content, options)).GetRawResponse();
+        }
+        catch (ClientResultException exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The SDK's word for a connection that was refused or lost.
             throw _failures.Lost(exception);
         }
-        if (response.Status == 200) return response;
-        using (response)
-        {
-            using var error = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, 64 * 1024, options.CancellationToken);
-            throw _failures.FromResponse(response, OpenAIError.Parse(error.Memory.Span), _timeProvider);
-        }
     }
+
+    private readonly record struct Sent(string Model, double Tokens, string? RequestId);
 }

@@ -6,7 +6,7 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 /// <summary>Reads answers that come in one piece.</summary>
 internal static class OpenAIResponseReader
 {
-    public static LlmResponse Chat(ReadOnlyMemory<byte> body, LlmRequest request, ProviderFailures failures)
+    public static LlmResponse Chat(ReadOnlyMemory<byte> body, LlmRequest request, LlmOrigin origin, ProviderFailures failures)
     {
         var answer = ChatChunk.Parse(body.Span);
         var finish = answer.FinishReason ?? throw failures.Invalid("The model's provider sent an answer without an end.");
@@ -17,12 +17,12 @@ internal static class OpenAIResponseReader
             // A forced call may end with "stop": the call counts, not the reason. Whether none, or another one, will do is not the provider's to say.
             ToolArguments = request.Tool is { } tool && tool.Name == answer.ToolName ? answer.ToolArguments : null,
             FinishReason = new FinishReason(finish),
-            Origin = new LlmOrigin(failures.Provider, request.Model),
+            Origin = origin,
             Usage = answer.Usage,
         };
     }
 
-    public static EmbeddingResponse Embeddings(ReadOnlyMemory<byte> body, EmbeddingRequest request, ProviderFailures failures)
+    public static EmbeddingResponse Embeddings(ReadOnlyMemory<byte> body, EmbeddingRequest request, LlmOrigin origin, ProviderFailures failures)
     {
         using var document = Parse(body, failures);
         var vectors = new ReadOnlyMemory<float>[request.Inputs.Count];
@@ -36,7 +36,7 @@ internal static class OpenAIResponseReader
         return new EmbeddingResponse
         {
             Vectors = vectors,
-            Origin = new LlmOrigin(failures.Provider, request.Model),
+            Origin = origin,
             Usage = Usage(body.Span),
         };
     }
