@@ -21,7 +21,7 @@ internal sealed partial class Readiness(
         Message = "No model is asked: the offline provider answers. Set OPENAI_API_KEY to talk to OpenAI.")]
     private partial void Offline();
 
-    [LoggerMessage(EventId = 7, EventName = "OfflineInPart", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 8, EventName = "OfflineInPart", Level = LogLevel.Warning,
         Message = "OpenAI's models are not asked: the offline provider answers for them. Set OPENAI_API_KEY to talk to OpenAI.")]
     private partial void OfflineInPart();
 }

@@ -63,10 +63,11 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
                 if (headers.Requests is { } requests) _requests.Learn(requests, _pending + _entered - ticket.Entered, now);
                 if (headers.Tokens is { } limit) _tokens.Learn(limit, _pendingTokens + _enteredTokens - ticket.EnteredTokens, now);
             }
-            if (limited is { } time)
+            if (limited is { } time && _requests.IsKnown)
             {
                 _requests.Empty();
-                (_blockedSince, _blocked) = (now, time);
+                // A long wait is for the caller to hear of, each time from the provider itself: it may end earlier than was said.
+                if (time <= options.MaxWait) (_blockedSince, _blocked) = (now, time);
             }
             if (_queue.Count > 0) Release(now);
         }

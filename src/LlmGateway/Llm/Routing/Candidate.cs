@@ -8,5 +8,5 @@ internal sealed record Candidate(ModelInfo Model, ILlmClient Client)
     /// <summary>The question as this model takes it.</summary>
     public LlmRequest Fit(LlmRequest request) => request.Model == Model.Name
         ? request
-        : request with { Model = Model.Name, MaxOutputTokens = Math.Min(request.MaxOutputTokens, Model.MaxOutputTokens) };
+        : request with { Model = Model.Name, MaxOutputTokens = Math.Min(request.MaxOutputTokens, Model.LongestAnswer) };
 }

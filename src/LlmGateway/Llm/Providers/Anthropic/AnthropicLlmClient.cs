@@ -127,15 +127,13 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
             if (pacer is not null) limits = RateLimitHeaders.OfAnthropic(name => response.TryGetHeaderValues(name, out var values) ? values.FirstOrDefault() : null);
             return (response, ticket.Queued);
         }
-        catch (LlmException failure)
+        catch (Exception exception) when (exception is LlmException or AnthropicException)
         {
+            // Whatever has a status is told by the handler: the rest is the connection.
+            var failure = exception as LlmException ?? exception.InnerException as LlmException ?? _failures.Lost(exception);
             if (failure.Kind == LlmErrorKind.UpstreamRateLimited) limited = failure.RetryAfter ?? TimeSpan.Zero;
-            throw;
-        }
-        catch (AnthropicException exception)
-        {
-            // Whatever has a status is told by the handler: this is the connection.
-            throw exception.InnerException as LlmException ?? _failures.Lost(exception);
+            if (failure == exception) throw;
+            throw failure;
         }
         finally
         {
