@@ -20,7 +20,7 @@ public class PipelineTests
         var chain = Chain(gateway.Services.GetRequiredService<ILlmClient>());
 
         Assert.Equal(
-            [typeof(MeteringLlmClient), typeof(EmbeddingLlmClient), typeof(GeneratingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)],
+            [typeof(MeteringLlmClient), typeof(GeneratingLlmClient), typeof(EmbeddingLlmClient), typeof(ToolCheckLlmClient), typeof(RoutingLlmClient)],
             chain.Select(client => client.GetType()));
     }
 
