@@ -65,7 +65,9 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         try
         {
             var type = (JsonTypeInfo<T>)GatewayJson.Default.GetTypeInfo(typeof(T))!;
-            return JsonSerializer.Deserialize(json, type) ?? throw Invalid("$", "The body is null: send a JSON object.");
+            var value = JsonSerializer.Deserialize(json, type) ?? throw Invalid("$", "The body is null: send a JSON object.");
+            (value as IHasLongText)?.Text?.Read(json);
+            return value;
         }
         catch (JsonException exception)
         {

@@ -11,7 +11,8 @@ namespace LlmGateway.Endpoints;
 [JsonConverter(typeof(LongTextConverter))]
 public sealed class LongText : IDisposable
 {
-    private readonly NativeBuffer<char>? _buffer;
+    private readonly Range _place;
+    private NativeBuffer<char>? _buffer;
 
     internal LongText(string text)
     {
@@ -19,13 +20,27 @@ public sealed class LongText : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private LongText(NativeBuffer<char> buffer) => (_buffer, Chars) = (buffer, buffer.Memory);
+    /// <param name="place">Where it stands in the body, between its quotes.</param>
+    internal LongText(Range place) => _place = place;
 
-    /// <summary>Nobody disposes of the text of a request that turns out to be malformed behind it.</summary>
+    /// <summary>For a request that ends before its handler has it.</summary>
     ~LongText() => Free();
 
     /// <summary>Valid until <see cref="Dispose"/>.</summary>
     internal ReadOnlyMemory<char> Chars { get; private set; }
+
+    /// <summary>
+    /// Takes a long text out of the body. Not before all of it is found to be right: nobody disposes of what is made for a malformed one, and the
+    /// collector, which sees a few bytes of it, comes too late.
+    /// </summary>
+    internal void Read(ReadOnlySpan<byte> body)
+    {
+        var json = body[_place];
+        if (json.IsEmpty) return;
+        _buffer = new NativeBuffer<char>(JsonText.CountChars(json));
+        JsonText.Unescape(json, _buffer.GetSpan());
+        Chars = _buffer.Memory;
+    }
 
     public void Dispose()
     {
@@ -38,13 +53,12 @@ public sealed class LongText : IDisposable
         Chars = default;
         ((IDisposable?)_buffer)?.Dispose();
     }
+}
 
-    internal static LongText Of(int length, ReadOnlySpan<byte> json)
-    {
-        var buffer = new NativeBuffer<char>(length);
-        JsonText.Unescape(json, buffer.GetSpan());
-        return new LongText(buffer);
-    }
+/// <summary>A body with a text that is taken out of it at the end.</summary>
+internal interface IHasLongText
+{
+    LongText? Text { get; }
 }
 
 internal sealed class LongTextConverter : JsonConverter<LongText>
@@ -57,7 +71,8 @@ internal sealed class LongTextConverter : JsonConverter<LongText>
         if (reader.TokenType != JsonTokenType.String) throw new JsonException();
         if (reader.HasValueSequence || reader.ValueSpan.Length < LongFrom) return new LongText(reader.GetString()!);
         if (!Utf8.IsValid(reader.ValueSpan)) throw new JsonException();
-        return LongText.Of(JsonText.CountChars(reader.ValueSpan), reader.ValueSpan);
+        var start = (int)reader.TokenStartIndex + 1;
+        return new LongText(start..(start + reader.ValueSpan.Length));
     }
 
     public override void Write(Utf8JsonWriter writer, LongText value, JsonSerializerOptions options) => writer.WriteStringValue(value.Chars.Span);

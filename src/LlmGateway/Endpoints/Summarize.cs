@@ -14,7 +14,7 @@ namespace LlmGateway.Endpoints;
 /// beginning is read; <c>map_reduce</c>: all of it is read, in slices where it is longer than one.
 /// </param>
 public sealed record SummarizeRequest(
-    [property: Required] LongText? Text, string? Model, int? MaxTokens, string? LongInput)
+    [property: Required] LongText? Text, string? Model, int? MaxTokens, string? LongInput) : IHasLongText
 {
     internal static readonly string[] LongInputs = ["auto", "truncate", "map_reduce"];
 }

@@ -461,6 +461,37 @@ public partial class LongDocumentTests
     }
 
     [Fact]
+    public async Task ALongTextInAMalformedBodyLeavesNothingInMemory()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream);
+        using var client = new HttpClient { BaseAddress = gateway.Address };
+        var text = string.Concat(Enumerable.Repeat("a long text ", 512 * 1024));
+        var malformed = $$"""{"text":"{{text}}","max_tokens":"many"}""";
+        await RefusedAsync();
+        var first = await ResidentAsync();
+
+        for (var i = 0; i < 20; i++)
+            await RefusedAsync();
+
+        // Each of them took two bytes a char. A few times that is the allocator's own, and the collector's.
+        Assert.InRange(await ResidentAsync() - first, long.MinValue, 12L * text.Length);
+
+        async Task RefusedAsync()
+        {
+            using var response = await client.PostAsync("/summarize", GatewayCalls.Json(malformed));
+            await Problem.AssertAsync(response, 400, "invalid_request");
+        }
+
+        async Task<long> ResidentAsync()
+        {
+            var line = (await File.ReadAllLinesAsync($"/proc/{gateway.Id}/status")).Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+        }
+    }
+
+    [Fact]
     public async Task TheSamePartIsSummarizedOnceForAllWhoAskAtOnce()
     {
         await using var gateway = await GatewayHost.StartAsync(Small);
