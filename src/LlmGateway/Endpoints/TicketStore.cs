@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -22,8 +21,8 @@ internal sealed class TicketStore(TicketOptions options, RedisConnection redis, 
 {
     private const int SecretLength = 32;
 
-    private readonly ConcurrentDictionary<string, Kept> _kept = new();
-    private readonly Queue<(string Hash, Kept Kept)> _oldestFirst = new();
+    private readonly Dictionary<string, LinkedListNode<Kept>> _kept = [];
+    private readonly LinkedList<Kept> _oldestFirst = [];
     private readonly Lock _lock = new();
     private long _bytes;
 
@@ -38,7 +37,7 @@ internal sealed class TicketStore(TicketOptions options, RedisConnection redis, 
         var form = JsonSerializer.SerializeToUtf8Bytes(prompt, GatewayJson.Default.TicketPrompt);
         var (_, shared) = await redis.TryAsync(
             database => database.StringSetAsync(RedisKeys.Ticket(redisOptions, hash), form, options.TimeToLive), cancellationToken);
-        if (Keep(hash, new Kept(form, shared, timeProvider.GetTimestamp())) || shared) return ticket;
+        if (Keep(new Kept(hash, form, shared, timeProvider.GetTimestamp())) || shared) return ticket;
         throw new LlmException(LlmErrorKind.RateLimited, "The gateway has as many unused tickets as it may. Try again shortly.") { RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
@@ -66,22 +65,25 @@ internal sealed class TicketStore(TicketOptions options, RedisConnection redis, 
         lock (_lock)
         {
             Prune();
-            if (_kept.TryRemove(hash, out kept)) _bytes -= kept.Form.Length;
+            if (_kept.GetValueOrDefault(hash) is { } node)
+            {
+                kept = node.Value;
+                Remove(node);
+            }
         }
-        if (kept is { IsShared: false }) return kept.Form;
+        // What Redis did not confirm it may have got all the same: nobody shall find it there any more.
         var (answered, form) = await redis.TryAsync(database => database.StringGetDeleteAsync(RedisKeys.Ticket(redisOptions, hash)), cancellationToken);
         // Without Redis nobody else has it.
-        return answered ? (byte[]?)form : kept?.Form;
+        return answered && kept is not { IsShared: false } ? (byte[]?)form : kept?.Form;
     }
 
-    private bool Keep(string hash, Kept kept)
+    private bool Keep(Kept kept)
     {
         lock (_lock)
         {
             Prune();
             if (_bytes + kept.Form.Length > options.MaxBytes) return false;
-            _kept[hash] = kept;
-            _oldestFirst.Enqueue((hash, kept));
+            _kept[kept.Hash] = _oldestFirst.AddLast(kept);
             _bytes += kept.Form.Length;
             return true;
         }
@@ -89,12 +91,17 @@ internal sealed class TicketStore(TicketOptions options, RedisConnection redis, 
 
     private void Prune()
     {
-        while (_oldestFirst.TryPeek(out var oldest) && timeProvider.GetElapsedTime(oldest.Kept.Since) >= options.TimeToLive)
-        {
-            _oldestFirst.Dequeue();
-            if (_kept.TryRemove(oldest.Hash, out var kept)) _bytes -= kept.Form.Length;
-        }
+        while (_oldestFirst.First is { } oldest && timeProvider.GetElapsedTime(oldest.Value.Since) >= options.TimeToLive)
+            Remove(oldest);
     }
 
-    private sealed record Kept(byte[] Form, bool IsShared, long Since);
+    /// <summary>A prompt that is not counted any more is not held any more either.</summary>
+    private void Remove(LinkedListNode<Kept> node)
+    {
+        _oldestFirst.Remove(node);
+        _kept.Remove(node.Value.Hash);
+        _bytes -= node.Value.Form.Length;
+    }
+
+    private sealed record Kept(string Hash, byte[] Form, bool IsShared, long Since);
 }
