@@ -109,8 +109,9 @@ internal sealed class SharedStreams : BackgroundService
         {
             generation.Fail(failure);
         }
-        catch (OperationCanceledException)
+        catch (Exception)
         {
+            // Aborted; or whatever Redis holds is no call of this version. Readers must not wait for ever.
             generation.Fail(Lost());
         }
         finally
