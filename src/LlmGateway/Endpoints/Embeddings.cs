@@ -73,7 +73,8 @@ internal static class Embeddings
         if (request.Input is { } input)
         {
             validation.Require(input.Count >= 1 && input.Count <= options.MaxInputs, "input", $"Give 1 to {options.MaxInputs} texts.");
-            validation.Require(!input.Any(string.IsNullOrEmpty), "input", "A text is empty.");
+            var empty = input.TakeWhile(text => !string.IsNullOrEmpty(text)).Count();
+            validation.Require(empty == input.Count, "input", $"Text {empty + 1} is empty.");
         }
         validation.Throw();
     }

@@ -62,6 +62,7 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
     private static T Parse(ReadOnlySpan<byte> json)
     {
         if (json.StartsWith(Encoding.UTF8.Preamble)) json = json[Encoding.UTF8.Preamble.Length..];
+        if (json.IsEmpty) throw Invalid("$", "The body is empty: send a JSON object.");
         try
         {
             var type = (JsonTypeInfo<T>)GatewayJson.Default.GetTypeInfo(typeof(T))!;
@@ -78,11 +79,14 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
     private static LlmException Malformed(JsonException exception)
     {
         var place = exception is { LineNumber: { } line, BytePositionInLine: { } column } ? $" (line {line + 1}, byte {column + 1})" : "";
-        // The path holds property names of the caller's: only the leading, known one is repeated.
-        var field = JsonFields.Known(exception.Path, typeof(T));
-        return field is null
-            ? Invalid("$", $"The body is not the JSON object that is expected here{place}.")
-            : Invalid(field, $"The value has the wrong type, or is not valid JSON{place}.");
+        if (JsonFields.Known(exception.Path, typeof(T)) is not var (name, type)) return Invalid("$", $"The body is not the JSON object that is expected here{place}.");
+        return Invalid(name, exception.InnerException switch
+        {
+            JsonException => $"The JSON is broken here{place}.",
+            InvalidOperationException { InnerException: not null } => $"This text is not valid UTF-8{place}.",
+            _ when exception.Message.StartsWith("Duplicate", StringComparison.Ordinal) => $"This field is there twice{place}.",
+            _ => $"This field takes {JsonFields.Form(type)}{place}.",
+        });
     }
 
     private static LlmException Invalid(string field, string problem) => Validation.Failure(new() { [field] = [problem] });

@@ -23,9 +23,13 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         ["/classify categories"] =
         [
             "[]", "[\"one\"]", "[\"a\",\"a\"]", "[\"a\",null]", "[\"a\",\"\"]", "[\"a\",\" \"]", "[\"a\",{}]", "[\"a\",{\"name\":null}]", "[\"a\",{\"description\":\"d\"}]",
-            "[\"a\",1]", "[\"a\",true]", "[\"a\",[]]", "[\"a\",{\"name\":1}]", "[\"a\",{\"name\":[]}]", "[\"a\",{\"name\":\"b\",\"description\":1}]", "{}", "\"a,b\"", "5",
+            "{}", "\"a,b\"", "5",
             "[\"a\",\"line\\nbreak\"]", "[\"a\",\"nul\\u0000\"]", $"[\"a\",\"{new string('b', 101)}\"]", $"[\"a\",{{\"name\":\"b\",\"description\":\"{new string('c', 1001)}\"}}]",
             $"[{string.Join(',', Enumerable.Range(0, 101).Select(i => $"\"c{i}\""))}]",
+        ],
+        ["/classify categories[1]"] =
+        [
+            "[\"a\",1]", "[\"a\",true]", "[\"a\",[]]", "[\"a\",{\"name\":1}]", "[\"a\",{\"name\":[]}]", "[\"a\",{\"name\":\"b\",\"description\":1}]",
         ],
         ["/chat message"] = ["null", "\"\"", "\" \"", "1", "true", "[]", "{}"],
         ["/chat system"] = ["1", "true", "[]", "{}"],
@@ -36,14 +40,15 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         ["/chat messages[0].role"] =
         [
             """[{"content":"a"}]""", """[{"role":null,"content":"a"}]""",
-        ],
-        ["/chat messages role"] =
-        [
             """[{"role":"robot","content":"a"}]""", """[{"role":"User","content":"a"}]""", """[{"role":1,"content":"a"}]""", """[{"role":"","content":"a"}]""",
             """[{"role":"tool","content":"a"}]""", """[{"role":["user"],"content":"a"}]""", """[{"role":{},"content":"a"}]""",
         ],
-        ["/chat messages[0].content"] = ["""[{"role":"user"}]""", """[{"role":"user","content":null}]""", """[{"role":"user","content":""}]""", """[{"role":"user","content":"\t"}]"""],
-        ["/chat messages content"] = ["""[{"role":"user","content":1}]""", """[{"role":"user","content":[]}]""", """[{"role":"user","content":[{"type":"text","text":"a"}]}]""", "[1]", "[[]]", "[\"a\"]"],
+        ["/chat messages[0].content"] =
+        [
+            """[{"role":"user","content":1}]""", """[{"role":"user","content":[]}]""", """[{"role":"user","content":[{"type":"text","text":"a"}]}]""",
+            """[{"role":"user"}]""", """[{"role":"user","content":null}]""", """[{"role":"user","content":""}]""", """[{"role":"user","content":"\t"}]""",
+        ],
+        ["/chat messages[0]"] = ["[1]", "[[]]", "[\"a\"]", """[{"role":"user","secret.name":[tru""", """[{"role":"user","secret":{"name":tru"""],
         ["/chat messages[1].role"] = ["""[{"role":"user","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"}]"""],
     };
 
@@ -167,6 +172,38 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         Assert.NotEqual("", problem.GetProperty("errors").GetProperty(name)[0].GetString());
         Assert.StartsWith(name + ": ", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(0, _gateway.Upstream.Calls);
+    }
+
+    [Theory]
+    [InlineData("/summarize", "", "$", "The body is empty: send a JSON object.")]
+    [InlineData("/summarize", """{"text":5}""", "text", "This field takes a text in quotes (line 1, byte 10).")]
+    [InlineData("/summarize", """{"text":"a","max_tokens":"5"}""", "max_tokens", "This field takes a whole number, without quotes (line 1, byte 29).")]
+    [InlineData("/summarize", """{"text":"a","text":"b"}""", "text", "This field is there twice (line 1, byte 20).")]
+    [InlineData("/summarize", """{"text":"a""", "text", "The JSON is broken here (line 1, byte 11).")]
+    [InlineData("/chat", """{"message":"a","temperature":"1"}""", "temperature", "This field takes a number, without quotes (line 1, byte 33).")]
+    [InlineData("/chat", """{"messages":"a"}""", "messages", "This field takes a list; each part of it is an object with role and content (line 1, byte 16).")]
+    [InlineData("/chat", """{"messages":[{"role":"bot","content":"a"}]}""", "messages[0].role", "This field takes system, user or assistant (line 1, byte 27).")]
+    [InlineData("/classify", """{"text":"a","categories":["a",5]}""", "categories[1]", "This field takes a name, or an object with name and description (line 1, byte 32).")]
+    [InlineData("/embeddings", """{"input":5}""", "input", "This field takes a text, or a list of texts (line 1, byte 11).")]
+    [InlineData("/embeddings", """{"input":["a",""]}""", "input", "Text 2 is empty.")]
+    public async Task SaysWhatAFieldTakes(string path, string body, string field, string said)
+    {
+        using var response = await _gateway.PostAsync(path, body);
+
+        var problem = await Problem.AssertAsync(response, 400, "invalid_request");
+        Assert.Equal(said, Assert.Single(problem.GetProperty("errors").GetProperty(field).EnumerateArray()).GetString());
+    }
+
+    [Fact]
+    public async Task SaysWhereATextIsNoUtf8()
+    {
+        using var content = new ByteArrayContent([.. """{"message":"a"""u8, 0xFF, .. "\"}"u8]);
+        content.Headers.ContentType = new("application/json");
+
+        using var response = await _gateway.Client.PostAsync("/chat", content);
+
+        var problem = await Problem.AssertAsync(response, 400, "invalid_request");
+        Assert.StartsWith("message: This text is not valid UTF-8", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Theory]
