@@ -19,6 +19,7 @@ internal static class Chat
     public static void MapChat(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/chat-stream", StreamAsync)
+            .WithName("streamMessage")
             .WithSummary("Streams a reply to one message; for EventSource.")
             .Produces<string>(StatusCodes.Status200OK, ChatStream.MediaType)
             .WithQuery("message", JsonSchemaType.String, "What the user says; required without a ticket.")
@@ -31,14 +32,18 @@ internal static class Chat
             .WithQuery("ticket", JsonSchemaType.String, "Instead of the message: from POST /chat-stream/tickets, good for one stream.")
             .WithLastEventId()
             .Produces(StatusCodes.Status204NoContent)
-            .ProducesProblems()
+            .ProducesProblems(400, 403, 410, 413, 422, 429, 500, 502, 503, 504)
             .WithTags("LlmGateway");
-        foreach (var path in new[] { "/chat-stream", "/chat" })
+        foreach (var (path, name) in new[] { ("/chat-stream", "streamChat"), ("/chat", "chat") })
         {
             endpoints.MapPost(path, PostAsync)
+                .WithName(name)
                 .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
                 .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json", ChatStream.MediaType)
                 .WithFreshAndDryRun()
+                .WithQuery("resume", JsonSchemaType.Boolean, "1 gives the frames ids, and keeps the call running for a while when the client has gone.")
+                .WithLastEventId()
+                .Produces(StatusCodes.Status204NoContent)
                 .ProducesProblems()
                 .WithTags("LlmGateway");
         }

@@ -25,6 +25,7 @@ internal static class Classify
 
     public static void MapClassify(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/classify", HandleAsync)
+        .WithName("classify")
         .WithSummary("Chooses the category that fits a text best.")
         .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")
         .WithFreshAndDryRun()

@@ -25,6 +25,7 @@ internal static class Embeddings
 {
     public static void MapEmbeddings(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/embeddings", HandleAsync)
+        .WithName("embed")
         .WithSummary("Turns texts into vectors.")
         .Produces<EmbeddingsResponse>(StatusCodes.Status200OK, "application/json")
         .WithFreshAndDryRun()

@@ -18,10 +18,13 @@ internal static class GatewayEndpoints
         app.MapOpenApi("/openapi/v1.json");
     }
 
+    /// <summary>Tells the OpenAPI document how a request to a model fails.</summary>
+    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint) => endpoint.ProducesProblems(400, 403, 408, 413, 415, 422, 429, 500, 502, 503, 504);
+
     /// <summary>Tells the OpenAPI document how failures look.</summary>
-    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint)
+    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
     {
-        foreach (var status in new[] { 400, 413, 415, 422, 429, 502, 503, 504 })
+        foreach (var status in statuses)
             endpoint.Produces<ProblemBody>(status, "application/problem+json");
         return endpoint;
     }

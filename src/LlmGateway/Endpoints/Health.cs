@@ -12,8 +12,9 @@ internal static class Health
 {
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/health/live", Live).WithSummary("Whether the process answers.").WithTags("Health");
-        endpoints.MapGet("/health/ready", Ready).WithSummary("Whether the process takes requests.").WithTags("Health");
+        endpoints.MapGet("/health/live", Live).WithName("live").WithSummary("Whether the process answers.").WithTags("Health");
+        endpoints.MapGet("/health/ready", Ready).WithName("ready").WithSummary("Whether the process takes requests.")
+            .Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable, "application/json").WithTags("Health");
     }
 
     private static Ok<HealthResponse> Live() => TypedResults.Ok(new HealthResponse("Healthy"));

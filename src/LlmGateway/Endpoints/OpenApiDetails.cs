@@ -53,7 +53,12 @@ internal static class OpenApiDetails
         return Task.CompletedTask;
     });
 
-    public static void Describe(OpenApiOptions options) => options.AddSchemaTransformer((schema, context, _) =>
+    public static void Describe(OpenApiOptions options) => options.AddDocumentTransformer((document, _, _) =>
+    {
+        // The framework's own has the document's name in it.
+        document.Info.Title = "LlmGateway";
+        return Task.CompletedTask;
+    }).AddSchemaTransformer((schema, context, _) =>
     {
         if (context.JsonPropertyInfo is null) RequireWhatMustBeThere(schema, context.JsonTypeInfo);
         if (context.JsonTypeInfo.Type == typeof(ClassifyRequest) && schema.Properties?["categories"] is OpenApiSchema categories) categories.Items = Categories();

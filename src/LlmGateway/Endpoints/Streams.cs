@@ -1,4 +1,3 @@
-using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
@@ -12,9 +11,10 @@ internal sealed class Streams(StreamSessions known, SharedStreams shared)
 
     public static void Map(IEndpointRouteBuilder endpoints) => endpoints
         .MapDelete("/streams/{id}", StopAsync)
+        .WithName("stopStream")
         .WithSummary("Stops a stream, and the call to the model if nobody else reads it. The id is in x-stream-id.")
         .Produces(StatusCodes.Status204NoContent)
-        .Produces<ProblemBody>(StatusCodes.Status404NotFound, "application/problem+json")
+        .ProducesProblems(403, 404, 500, 503)
         .WithTags("LlmGateway");
 
     /// <returns>The stream, to be connected to at once, and the place to go on from; null where nothing is left to be told.</returns>

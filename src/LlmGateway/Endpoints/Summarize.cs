@@ -31,6 +31,7 @@ internal static class Summarize
 {
     public static void MapSummarize(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/summarize", HandleAsync)
+        .WithName("summarize")
         .WithSummary("Summarizes a text in two or three sentences, however long it is.")
         .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json", ChatStream.MediaType)
         .WithFreshAndDryRun()

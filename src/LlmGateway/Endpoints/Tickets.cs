@@ -13,11 +13,12 @@ internal static class Tickets
 {
     public static void MapTickets(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/chat-stream/tickets", HandleAsync)
+        .WithName("createTicket")
         .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
         .WithQuery("fresh", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
         .WithQuery("resume", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
         .Produces<TicketResponse>(StatusCodes.Status201Created)
-        .ProducesProblems()
+        .ProducesProblems(400, 403, 408, 413, 415, 429, 500, 503)
         .WithTags("LlmGateway");
 
     private static async Task<IResult> HandleAsync(

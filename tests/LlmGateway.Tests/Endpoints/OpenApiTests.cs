@@ -44,19 +44,49 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
         Assert.NotEqual("", operation.GetProperty("summary").GetString());
     }
 
+    [Fact]
+    public async Task GivesEachOperationANameOfItsOwn()
+    {
+        var document = await DocumentAsync();
+        var names = document.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject())
+            .Select(operation => operation.Value.GetProperty("operationId").GetString());
+
+        Assert.Equal(
+            ["chat", "classify", "createTicket", "embed", "live", "ready", "stopStream", "streamChat", "streamMessage", "summarize"], names.Order(StringComparer.Ordinal));
+        Assert.Equal("LlmGateway", document.GetProperty("info").GetProperty("title").GetString());
+    }
+
+    [Theory]
+    [InlineData("/summarize", "fresh dry_run")]
+    [InlineData("/classify", "fresh dry_run")]
+    [InlineData("/embeddings", "fresh dry_run")]
+    [InlineData("/chat", "fresh dry_run resume Last-Event-ID")]
+    [InlineData("/chat-stream", "fresh dry_run resume Last-Event-ID")]
+    [InlineData("/chat-stream/tickets", "fresh resume")]
+    public async Task NamesWhatAPostTakesBesidesItsBody(string path, string parameters)
+    {
+        var document = await DocumentAsync();
+
+        Assert.Equal(parameters.Split(' '), document.GetProperty("paths").GetProperty(path).GetProperty("post").GetProperty("parameters").EnumerateArray()
+            .Select(parameter => parameter.GetProperty("name").GetString()));
+    }
+
     [Theory]
     [InlineData("/summarize", "post")]
     [InlineData("/classify", "post")]
+    [InlineData("/embeddings", "post")]
     [InlineData("/chat", "post")]
     [InlineData("/chat-stream", "post")]
-    [InlineData("/chat-stream", "get")]
-    [InlineData("/chat-stream/tickets", "post")]
-    public async Task TellsHowFailuresLook(string path, string method)
+    [InlineData("/chat-stream", "get", "400 403 410 413 422 429 500 502 503 504")]
+    [InlineData("/chat-stream/tickets", "post", "400 403 408 413 415 429 500 503")]
+    [InlineData("/streams/{id}", "delete", "403 404 500 503")]
+    public async Task TellsHowFailuresLook(string path, string method, string statuses = "400 403 408 413 415 422 429 500 502 503 504")
     {
         var document = await DocumentAsync();
         var responses = document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses");
 
-        foreach (var status in new[] { "400", "413", "415", "422", "429", "502", "503", "504" })
+        Assert.Equal(statuses.Split(' '), responses.EnumerateObject().Select(response => response.Name).Where(status => status[0] != '2').Order(StringComparer.Ordinal));
+        foreach (var status in statuses.Split(' '))
         {
             var problem = Schema(document, responses.GetProperty(status).GetProperty("content").GetProperty("application/problem+json"));
             Assert.Superset(
