@@ -37,9 +37,19 @@ internal static class Startup
         // Where several sections are wrong.
         AggregateException several => [.. several.InnerExceptions.SelectMany(WrongSettings)],
         OptionsValidationException wrong => [.. wrong.Failures],
-        InvalidOperationException unreadable when IsOfTheBinder(unreadable) => [unreadable.Message],
+        InvalidOperationException unreadable when IsOfTheBinder(unreadable) => [Plain(unreadable.Message)],
         _ => [],
     };
+
+    /// <summary>The binder names its own option and a class, and not how a time is written.</summary>
+    private static string Plain(string message)
+    {
+        const string unknown = "properties were not found on the instance of ";
+        var start = message.IndexOf(unknown, StringComparison.Ordinal);
+        if (start < 0) return message.Contains("System.TimeSpan", StringComparison.Ordinal) ? message + " Write it as hours:minutes:seconds, like 00:10:00." : message;
+        var (type, names) = message[(start + unknown.Length)..].Split(": ", 2) is [var left, var right] ? (left, right) : ("", message);
+        return $"{names}: there is no such setting in {type.Split('.')[^1].Replace("Options", "", StringComparison.Ordinal)}. See appsettings.json for those there are.";
+    }
 
     private static bool IsOfTheBinder(InvalidOperationException exception) =>
         exception.Source?.StartsWith("Microsoft.Extensions.Configuration", StringComparison.Ordinal) == true

@@ -172,7 +172,8 @@ public class ConfigurationTests
     [Theory]
     [InlineData("Http:MaxBodyBytes=1", "Http:MaxBodyBytes")]
     [InlineData("Http:MaxBodyBytes=many", "Http:MaxBodyBytes")]
-    [InlineData("Http:MaxBites=1", "MaxBites")]
+    [InlineData("Http:MaxBites=1", "'MaxBites': there is no such setting in Http.")]
+    [InlineData("Cache:Chat:TimeToLive=1h", "Write it as hours:minutes:seconds, like 00:10:00.")]
     public async Task EndsWithASentenceRatherThanWithAStackTrace(string setting, string named)
     {
         var (exitCode, output, error) = await GatewayRun.ToEndAsync(
