@@ -76,10 +76,11 @@ internal sealed partial class ChatStream(
 
     private static async Task WriteUpdatesAsync(SseResponse sse, IAsyncEnumerator<LlmUpdate> updates, Task<bool> first, int characters, HttpContext context)
     {
+        var facts = RequestFacts.Of(context);
         for (var next = new ValueTask<bool>(first); await sse.WaitAsync(next); next = updates.MoveNextAsync())
         {
             characters += updates.Current.Text.Length;
-            Write(sse, updates.Current, characters, context);
+            Write(sse, updates.Current, characters, facts);
         }
     }
 
@@ -104,10 +105,10 @@ internal sealed partial class ChatStream(
         }
     }
 
-    private static void Write(SseResponse sse, LlmUpdate update, int characters, HttpContext context)
+    private static void Write(SseResponse sse, LlmUpdate update, int characters, RequestFacts facts)
     {
-        var facts = RequestFacts.Of(context);
         facts.Origin ??= update.Origin;
+        facts.Cache ??= update.Cache?.Status;
         if (update.Text.Length > 0) sse.WriteDelta(update.Text, new StreamPlace(characters));
         if (update.FinishReason is not { } finish) return;
         facts.Usage = update.Usage;

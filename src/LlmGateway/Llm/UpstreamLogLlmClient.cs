@@ -49,8 +49,19 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
         var updates = Inner.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
         try
         {
-            while (await MoveNextAsync())
+            while (true)
             {
+                bool moved;
+                try
+                {
+                    moved = await updates.MoveNextAsync();
+                }
+                catch (Exception exception)
+                {
+                    failure = exception;
+                    throw;
+                }
+                if (!moved) break;
                 call.Token(updates.Current);
                 if (updates.Current.FinishReason is { } finish)
                 {
@@ -65,19 +76,6 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
             // First the upstream is let go: what it cost is reckoned afterwards.
             await updates.DisposeAsync();
             if (!ended) await call.EndAsync(request, failure, cancellationToken);
-        }
-
-        async ValueTask<bool> MoveNextAsync()
-        {
-            try
-            {
-                return await updates.MoveNextAsync();
-            }
-            catch (Exception exception)
-            {
-                failure = exception;
-                throw;
-            }
         }
     }
 

@@ -5,7 +5,7 @@ namespace LlmGateway.Llm.Providers;
 /// <param name="idleTimeout">The longest silence between two pieces of a stream.</param>
 internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeout)
 {
-    public async ValueTask<T> GuardAsync<T>(ValueTask<T> work, CancellationTokenSource? idle, CancellationToken cancellationToken)
+    public async ValueTask<T> GuardAsync<T>(ValueTask<T> work, IdleTimeout? idle, CancellationToken cancellationToken)
     {
         try
         {
@@ -19,9 +19,9 @@ internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeo
     }
 
     /// <returns>Null where the exception is to get out as it is.</returns>
-    public LlmException? Failure(Exception exception, CancellationTokenSource? idle, CancellationToken cancellationToken)
+    public LlmException? Failure(Exception exception, IdleTimeout? idle, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return idle is { IsCancellationRequested: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
+        return idle is { Expired.IsCancellationRequested: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
     }
 }

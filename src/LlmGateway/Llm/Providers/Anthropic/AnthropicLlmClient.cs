@@ -62,8 +62,8 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
+        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider);
+        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
         var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
         var (response, queued) = await _call.GuardAsync(SendAsync(request, parameters, _messages.CreateStreaming, call.Token), idle, cancellationToken);
         using var answer = response;
@@ -75,8 +75,22 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         FinishReason? finish = null;
         var usage = new AnthropicUsage();
         var ended = false;
-        while (!ended && await NextAsync())
+        while (!ended)
         {
+            var next = events.MoveNextAsync();
+            if (!next.IsCompleted) idle.Listen();
+            bool moved;
+            try
+            {
+                moved = await next;
+            }
+            catch (Exception exception) when (exception is not LlmException)
+            {
+                if (_call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
+                throw;
+            }
+            idle.Heard();
+            if (!moved) break;
             var data = events.Current.Data;
             if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
             if (data.StopReason is { } reason) finish = Finish(reason);
@@ -89,17 +103,6 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         // A connection that broke looks to the parser like a stream that ended.
         if (!ended || finish is null) throw _failures.BrokenOff();
         yield return new LlmUpdate { Origin = origin, FinishReason = finish, Usage = usage.Total };
-
-        async ValueTask<bool> NextAsync()
-        {
-            var next = events.MoveNextAsync();
-            if (next.IsCompletedSuccessfully) return next.Result;
-            idle.CancelAfter(_options.IdleTimeout);
-            var moved = await _call.GuardAsync(next, idle, cancellationToken);
-            // A reader that takes its time is not the provider's silence.
-            idle.CancelAfter(Timeout.InfiniteTimeSpan);
-            return moved;
-        }
     }
 
     /// <summary>Anthropic has no such models.</summary>

@@ -66,8 +66,8 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _timeProvider);
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
+        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider);
+        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
         var body = OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: true);
         var sent = new Sent(request.Model, Pacer.Tokens(request), request.RequestId);
         var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, call.Token), idle, cancellationToken);
@@ -79,8 +79,22 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
         LlmUsage? usage = null;
-        while (await NextAsync())
+        while (true)
         {
+            var next = events.MoveNextAsync();
+            if (!next.IsCompleted) idle.Listen();
+            bool moved;
+            try
+            {
+                moved = await next;
+            }
+            catch (Exception exception) when (exception is not LlmException)
+            {
+                if (_call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
+                throw;
+            }
+            idle.Heard();
+            if (!moved) break;
             var chunk = events.Current.Data;
             if (chunk.Done) break;
             if (chunk.Error is { } error) throw _failures.FromEvent(error);
@@ -94,17 +108,6 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         // A connection that broke looks to the parser like a stream that ended.
         if (finish is null) throw _failures.BrokenOff();
         yield return new LlmUpdate { Origin = origin, FinishReason = finish, Usage = usage };
-
-        async ValueTask<bool> NextAsync()
-        {
-            var next = events.MoveNextAsync();
-            if (next.IsCompletedSuccessfully) return next.Result;
-            idle.CancelAfter(_options.IdleTimeout);
-            var moved = await _call.GuardAsync(next, idle, cancellationToken);
-            // A reader that takes its time is not the provider's silence.
-            idle.CancelAfter(Timeout.InfiniteTimeSpan);
-            return moved;
-        }
     }
 
     public void Dispose() => _http.Dispose();
