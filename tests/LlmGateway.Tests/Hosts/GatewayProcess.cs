@@ -38,16 +38,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
     /// <param name="settings"><c>Section:Name=value</c>.</param>
     public static async Task<GatewayProcess> StartAsync(FakeOpenAIServer upstream, params string[] settings)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.ArgumentList.Add(typeof(Program).Assembly.Location);
-        start.ArgumentList.Add("--environment=Production");
-        start.ArgumentList.Add("--urls=http://127.0.0.1:0");
-        foreach (var setting in settings)
-            start.ArgumentList.Add("--" + setting);
+        var start = GatewayProgram.With(["--environment=Production", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
         start.Environment["OPENAI_API_KEY"] = GatewayHost.Key;
         start.Environment["OPENAI_BASE_URL"] = upstream.BaseAddress.ToString();
         var gateway = new GatewayProcess(Process.Start(start)!);

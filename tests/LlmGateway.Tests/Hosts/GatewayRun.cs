@@ -12,11 +12,7 @@ internal static class GatewayRun
     /// <param name="environment">All that it inherits but the path.</param>
     public static async Task<(int ExitCode, string Output, string Error)> ToEndAsync(string[] args, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LlmGateway.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = GatewayProgram.With(args);
         foreach (var name in start.Environment.Keys.Where(name => name.Contains("__", StringComparison.Ordinal)
             || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || name is "OPENAI_API_KEY" or "OPENAI_BASE_URL" or "ANTHROPIC_API_KEY" or "ANTHROPIC_BASE_URL").ToList())
             start.Environment.Remove(name);
