@@ -152,7 +152,7 @@ public class TicketTests
     [Fact]
     public async Task ABrowserMaySendItAgainBeforeTheFirstByte()
     {
-        await using var gateway = await GatewayHost.StartAsync();
+        await using var gateway = await GatewayHost.StartAsync("Streaming:ResendGrace=00:00:20");
         var gate = new FakeGate(FakeFault.Head);
         gateway.Upstream.Script = new FakeScript { Pieces = ["one ", "two"], Gate = gate };
         var url = await UrlAsync(gateway);
