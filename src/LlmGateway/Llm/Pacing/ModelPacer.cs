@@ -11,12 +11,13 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
     private readonly RateBucket _requests = new();
     private readonly RateBucket _tokens = new();
     private ITimer? _timer;
-    private double _pendingTokens;
-    private double _enteredTokens;
-    private long _entered;
     private double _queuedTokens;
-    private int _pending;
+    private long _entered;
+    private double _enteredTokens;
+    private long _left;
+    private double _leftTokens;
     private bool _known;
+    private int _firstCalls = options.FirstCalls;
     private long? _firstWait;
     private long _blockedSince;
     private TimeSpan _blocked;
@@ -52,16 +53,15 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
         lock (_lock)
         {
             var now = timeProvider.GetTimestamp();
-            _pending--;
-            _pendingTokens -= ticket.Tokens;
+            Left(ticket.Tokens);
             if (told is { } headers)
             {
                 _known = true;
                 _requests.Refill(now, timeProvider);
                 _tokens.Refill(now, timeProvider);
-                // Answers overtake one another: what entered after this call may not be in what its answer tells, answered or not.
-                if (headers.Requests is { } requests) _requests.Learn(requests, _pending + _entered - ticket.Entered, now);
-                if (headers.Tokens is { } limit) _tokens.Learn(limit, _pendingTokens + _enteredTokens - ticket.EnteredTokens, now);
+                // Calls overtake one another: only what had left when this one entered is surely in what its answer tells.
+                if (headers.Requests is { } requests) _requests.Learn(requests, _entered - ticket.Left - 1, now);
+                if (headers.Tokens is { } limit) _tokens.Learn(limit, _enteredTokens - ticket.LeftTokens - ticket.Tokens, now);
             }
             if (limited is { } time && _requests.IsKnown)
             {
@@ -83,12 +83,14 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
     {
         if (!_known)
         {
-            if (_pending < options.FirstCalls) return TimeSpan.Zero;
+            if (_entered - _left < _firstCalls) return TimeSpan.Zero;
             _firstWait ??= now;
             var left = options.FirstWait - timeProvider.GetElapsedTime(_firstWait.Value, now);
             if (left > TimeSpan.Zero) return left;
-            // Whoever tells nothing, or nothing yet, is not waited for again.
-            _known = true;
+            // Nothing told yet: a provider that is merely slow to answer must not get everything at once.
+            (_firstCalls, _firstWait) = (_firstCalls <= int.MaxValue / 2 ? _firstCalls * 2 : int.MaxValue, now);
+            if (_entered - _left < _firstCalls) return TimeSpan.Zero;
+            return options.FirstWait;
         }
         _requests.Refill(now, timeProvider);
         _tokens.Refill(now, timeProvider);
@@ -98,13 +100,17 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
 
     private PacerTicket Take(double tokens)
     {
-        _pending++;
-        _pendingTokens += tokens;
         _entered++;
         _enteredTokens += tokens;
         _requests.Take(1);
         _tokens.Take(tokens);
-        return new PacerTicket(tokens, _entered, _enteredTokens);
+        return new PacerTicket(tokens, _left, _leftTokens);
+    }
+
+    private void Left(double tokens)
+    {
+        _left++;
+        _leftTokens += tokens;
     }
 
     /// <summary>Lets through whom there is room for.</summary>
@@ -116,12 +122,8 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
             {
                 if (Wait(next.Tokens, now) > TimeSpan.Zero) break;
                 // Before it is told: it may leave at once.
-                if (!next.Done.TrySetResult(Take(next.Tokens)))
-                {
-                    // It went away in this very moment.
-                    _pending--;
-                    _pendingTokens -= next.Tokens;
-                }
+                // It may go away in this very moment.
+                if (!next.Done.TrySetResult(Take(next.Tokens))) Left(next.Tokens);
             }
             _queue.Dequeue();
             _queuedTokens -= next.Tokens;
@@ -162,9 +164,9 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
 
 /// <summary>A call that was let through.</summary>
 /// <param name="Tokens">What it may take.</param>
-/// <param name="Entered">Calls let through until then, this one included.</param>
-/// <param name="EnteredTokens">Their tokens.</param>
-internal readonly record struct PacerTicket(double Tokens, long Entered, double EnteredTokens)
+/// <param name="Left">Calls that had left by then.</param>
+/// <param name="LeftTokens">Their tokens.</param>
+internal readonly record struct PacerTicket(double Tokens, long Left, double LeftTokens)
 {
     /// <summary>How long it has waited.</summary>
     public TimeSpan Queued { get; init; }

@@ -15,7 +15,7 @@ public sealed class PacingOptions
     /// <summary>Calls to a model that may be under way until its provider has told its limits for the first time.</summary>
     public int FirstCalls { get; set; } = 32;
 
-    /// <summary>How long the others wait for that at most.</summary>
+    /// <summary>How long the others wait for that before twice as many may be under way, and so on.</summary>
     public TimeSpan FirstWait { get; set; } = TimeSpan.FromSeconds(0.25);
 
     internal IEnumerable<string> Problems()
