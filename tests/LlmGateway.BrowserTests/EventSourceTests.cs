@@ -132,6 +132,24 @@ public class EventSourceTests(Browser browser) : IClassFixture<Browser>
         await page.Context.CloseAsync();
     }
 
+    /// <summary>With a grace that outlasts the test: only the stop itself can end the call.</summary>
+    [BrowserFact]
+    public async Task AStopBeforeTheFirstTokenEndsTheCall()
+    {
+        await using var gateway = await GatewayHost.StartAsync("Streaming:OpenAfter=00:00:00.050", "Streaming:ResumeGrace=00:05:00");
+        var gate = new FakeGate(0);
+        gateway.Upstream.Script = new FakeScript { Pieces = Pieces, Gate = gate };
+        var page = await browser.OpenAsync(gateway.Address);
+        await page.EvaluateAsync("import('/client.js').then(({ chatEvents }) => { window.reply = chatEvents({ message: 'hi' }); })");
+        await page.UntilAsync("window.reply?.streamId");
+
+        var end = await page.EvaluateAsync<string>("reply.stop(), reply.done.then(({ text, stopped }) => `${text}${stopped}`)");
+
+        Assert.Equal("true", end);
+        await gateway.Upstream.WaitForAsync(upstream => upstream.Aborted == 1, Soon);
+        await page.Context.CloseAsync();
+    }
+
     [BrowserFact]
     public async Task ATicketIsGoodForOneStream()
     {

@@ -59,11 +59,8 @@ internal sealed partial class ChatStream(
         if (stream.IsResumable) sse.UseIds(stream.Id, options.Retry);
         try
         {
-            if (first is { IsCompleted: false })
-            {
-                // Whoever loses the connection now shall be able to say what it has lost.
-                sse.WritePlace(from);
-            }
+            // Whoever loses the connection now shall be able to say what it has lost, and whoever stops it, what: EventSource shows no id without data.
+            if (first is { IsCompleted: false } && stream.IsResumable) sse.WriteDelta("", from);
             if (first is not null) await WriteUpdatesAsync(sse, updates, first, from.Characters, context);
         }
         catch (Exception exception) when (exception is LlmException or OperationCanceledException && !cancellationToken.IsCancellationRequested)

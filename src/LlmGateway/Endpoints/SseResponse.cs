@@ -65,14 +65,6 @@ internal sealed class SseResponse : IAsyncDisposable
         _output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"retry: {(long)retry.TotalMilliseconds}\n")));
     }
 
-    /// <summary>A frame without data: the client sees nothing of it, and remembers its id.</summary>
-    public void WritePlace(StreamPlace place)
-    {
-        WriteId(place);
-        _output.Write("\n"u8);
-        _unflushed = true;
-    }
-
     /// <summary>A <c>data:</c> frame of JSON.</summary>
     public void Write<T>(T value, JsonTypeInfo<T> type, StreamPlace place = default)
     {

@@ -92,7 +92,7 @@ public class ResumeTests
         // It is open at once, though nothing new has been said.
         await client.ReadHeadAsync();
         Assert.Equal(last.Split(':')[0], client["x-stream-id"]);
-        Assert.Equal($"retry: 1000\nid: {last}", await client.ReadFrameAsync());
+        Assert.Equal($"retry: 1000\ndata: {{\"delta\":\"\"}}\nid: {last}", await client.ReadFrameAsync());
         gate.Open();
 
         var ids = EventText.Ids(await client.ReadToEndAsync());
