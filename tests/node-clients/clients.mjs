@@ -2,6 +2,7 @@
 //   node clients.mjs DIRECT CUTTING      with EXPECTED, the JSON of what the model says
 // DIRECT is the gateway's address; CUTTING leads there too, and cuts each stream that does not come back for its rest.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { EventSource } from 'eventsource';
 import { createParser } from 'eventsource-parser';
 
@@ -74,7 +75,10 @@ const checks = {
     assert.equal(reply.meta.cache, 'MISS');
     await assert.rejects(async () => { for await (const _ of chat({ message: '' })); }, error => error instanceof GatewayError && error.code === 'invalid_request' && error.status === 400);
     const abort = new AbortController();
+    for await (const _ of chat({ message: `question ${prompts++}` }, { signal: abort.signal }));
+    assert.equal(getEventListeners(abort.signal, 'abort').length, 0);
     await assert.rejects(async () => { for await (const _ of chat({ message: `question ${prompts++}` }, { signal: abort.signal })) abort.abort(); }, { name: 'AbortError' });
+    await assert.rejects(async () => { for await (const _ of chat({ message: 'never asked' }, { signal: abort.signal })); }, { name: 'AbortError' });
   },
 
   async 'client.js, chatEvents'() {
@@ -91,13 +95,15 @@ const checks = {
     await assert.rejects(chatEvents({ message: '' }, { EventSource }).done, { code: 'invalid_request' });
   },
 
-  async 'client.js, summarize and classify'() {
+  async 'client.js, summarize, classify and embeddings'() {
     const { createClient } = await load();
-    const { summarize, classify } = createClient({ baseUrl: direct });
+    const { summarize, classify, embeddings } = createClient({ baseUrl: direct });
     assert.equal((await summarize({ text: 'A text.' })).meta.cache, 'MISS');
     assert.equal((await summarize({ text: 'A text.' })).meta.cache, 'HIT');
     assert.ok((await summarize({ text: 'A text.' })).meta.costSavedUsd > 0);
     assert.equal((await classify({ text: 'A text.', categories: ['one', 'two'] })).category, 'one');
+    const { embeddings: vectors, dimensions, meta } = await embeddings({ input: ['one', 'two'], dimensions: 4 });
+    assert.deepEqual([vectors.length, vectors[0].length, dimensions, meta.cache], [2, 4, 4, 'MISS']);
     await assert.rejects(summarize({ text: '' }), error => error.code === 'invalid_request' && error.errors.text.length === 1);
   },
 };

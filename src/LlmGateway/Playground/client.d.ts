@@ -24,6 +24,8 @@ export interface Meta {
   outputTokens?: number;
   costUsd?: number;
   costSavedUsd?: number;
+  /** Turns that were left out of a conversation, with `overflow: 'drop_oldest'`. */
+  messagesDropped?: number;
 }
 
 export interface SummarizeRequest {
@@ -56,6 +58,22 @@ export interface Classification {
   meta: Meta;
 }
 
+export interface EmbeddingsRequest {
+  /** A text, or several. */
+  input: string | string[];
+  model?: string;
+  /** The length of each vector; the model's own unless told. */
+  dimensions?: number;
+}
+
+export interface Vectors {
+  /** One for each text, in their order. */
+  embeddings: number[][];
+  model: string;
+  dimensions: number;
+  meta: Meta;
+}
+
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
   content: string;
@@ -69,6 +87,8 @@ export interface ChatRequest {
   model?: string;
   max_tokens?: number;
   temperature?: number;
+  /** What becomes of a conversation that does not fit the model: refused unless told. */
+  overflow?: 'error' | 'drop_oldest';
 }
 
 export interface ReplyEnd {
@@ -124,6 +144,7 @@ export class GatewayError extends Error {
 export interface Client {
   summarize(request: SummarizeRequest, options?: CallOptions): Promise<Summary>;
   classify(request: ClassifyRequest, options?: CallOptions): Promise<Classification>;
+  embeddings(request: EmbeddingsRequest, options?: CallOptions): Promise<Vectors>;
   chat(request: ChatRequest, options?: CallOptions): Reply;
   chatEvents(request: ChatRequest, options?: ChatEventsOptions): ChatEvents;
 }
@@ -131,5 +152,6 @@ export interface Client {
 export function createClient(options?: ClientOptions): Client;
 export const summarize: Client['summarize'];
 export const classify: Client['classify'];
+export const embeddings: Client['embeddings'];
 export const chat: Client['chat'];
 export const chatEvents: Client['chatEvents'];

@@ -1,7 +1,7 @@
 /**
  * The client of LlmGateway for browsers and for Node 20 and later. No dependencies.
  *
- *   import { summarize, classify, chat, chatEvents } from 'https://gateway.example.com/client.js';
+ *   import { summarize, classify, embeddings, chat, chatEvents } from 'https://gateway.example.com/client.js';
  *
  * The functions call the gateway that served this file. For another one: createClient({ baseUrl }).
  */
@@ -44,6 +44,9 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
 
     /** A text in, one of the categories out. */
     classify: (request, options) => ask('classify', request, options),
+
+    /** Texts in, vectors out. */
+    embeddings: (request, options) => ask('embeddings', request, options),
 
     /**
      * A reply, piece by piece: for await (const delta of chat({ message })) …
@@ -114,17 +117,17 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
   };
 }
 
-export const { summarize, classify, chat, chatEvents } = createClient();
+export const { summarize, classify, embeddings, chat, chatEvents } = createClient();
 
 /** An answer under way: iterate over it once. */
 class Reply {
   #open;
+  #signal;
   #abort = new AbortController();
 
   constructor(open, signal) {
     this.#open = open;
-    if (signal?.aborted) this.#abort.abort(signal.reason);
-    else signal?.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true });
+    this.#signal = signal;
   }
 
   /** From the headers, once the first piece is there. */
@@ -139,9 +142,12 @@ class Reply {
   }
 
   async *[Symbol.asyncIterator]() {
-    const response = await this.#open(this.#abort.signal);
-    this.meta = metaOf(response);
+    const abort = () => this.#abort.abort(this.#signal.reason);
+    if (this.#signal?.aborted) abort();
+    this.#signal?.addEventListener('abort', abort);
     try {
+      const response = await this.#open(this.#abort.signal);
+      this.meta = metaOf(response);
       for await (const data of events(response.body)) {
         if (data === '[DONE]') return;
         const frame = JSON.parse(data);
@@ -152,6 +158,7 @@ class Reply {
       }
       throw new GatewayError('The connection broke before the end of the reply.', { code: 'connection_lost', retryable: true });
     } finally {
+      this.#signal?.removeEventListener('abort', abort); // it may be there for many replies
       this.#abort.abort(); // whoever leaves early closes the connection; after the end it does nothing
     }
   }
@@ -206,5 +213,6 @@ function metaOf({ headers }) {
     outputTokens: number('x-tokens-output'),
     costUsd: number('x-cost-usd'),
     costSavedUsd: number('x-cost-saved-usd'),
+    messagesDropped: number('x-messages-dropped'),
   };
 }
