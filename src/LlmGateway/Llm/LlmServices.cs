@@ -67,11 +67,12 @@ internal static class LlmServices
 
     private static GeneratingLlmClient Generating(IServiceProvider services, ILlmClient inner)
     {
-        var client = new GeneratingLlmClient(
-            inner, services.GetRequiredService<AnswerStore>(), services.GetRequiredService<SharedCalls>(), services.GetRequiredService<CacheOptions>(),
-            services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<GeneratingLlmClient>>());
-        services.GetRequiredService<Work>().CallsEnd.Register(client.EndCalls);
-        return client;
+        var (store, options) = (services.GetRequiredService<AnswerStore>(), services.GetRequiredService<CacheOptions>());
+        var timeProvider = services.GetRequiredService<TimeProvider>();
+        var calls = new GenerationCalls(
+            inner, store, services.GetRequiredService<SharedCalls>(), options, timeProvider, services.GetRequiredService<ILogger<GenerationCalls>>());
+        services.GetRequiredService<Work>().CallsEnd.Register(calls.End);
+        return new GeneratingLlmClient(inner, calls, store, options, timeProvider);
     }
 
     /// <summary>A model is offered where its provider, or one of those that stand in, can be asked.</summary>

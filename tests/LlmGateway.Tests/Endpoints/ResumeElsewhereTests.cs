@@ -218,8 +218,8 @@ public class ResumeElsewhereTests
         /// <summary>What has ended is told in Redis as well, but not at the same moment.</summary>
         public async Task SettledAsync()
         {
-            var calls = (GeneratingLlmClient)((DelegatingLlmClient)first.Services.GetRequiredService<ILlmClient>()).Inner;
-            await Until.TrueAsync(() => calls.Live == 0, Soon);
+            var client = (GeneratingLlmClient)((DelegatingLlmClient)first.Services.GetRequiredService<ILlmClient>()).Inner;
+            await Until.TrueAsync(() => client.Calls.Count == 0, Soon);
         }
 
         public Task<(HttpStatusCode Status, string Body)> ReturnAsync(string last) => ReturnAsync(last, second);

@@ -25,8 +25,9 @@ internal sealed class GeneratingHarness : IAsyncDisposable
         Options = options ?? new CacheOptions();
         _redis = new RedisConnection(_noRedis, Time, NullLogger<RedisConnection>.Instance);
         _redisAnswers = new RedisAnswers(_redis, _noRedis, NullLogger<RedisAnswers>.Instance);
-        Client = new GeneratingLlmClient(
-            Upstream, new AnswerStore(Options, _redisAnswers, Time), new SharedCalls(_redis, _redisAnswers, _noRedis, Time), Options, Time, Log);
+        var store = new AnswerStore(Options, _redisAnswers, Time);
+        var calls = new GenerationCalls(Upstream, store, new SharedCalls(_redis, _redisAnswers, _noRedis, Time), Options, Time, Log);
+        Client = new GeneratingLlmClient(Upstream, calls, store, Options, Time);
     }
 
     public CacheOptions Options { get; }
@@ -89,14 +90,14 @@ internal sealed class GeneratingHarness : IAsyncDisposable
         return response;
     }
 
-    public Task UntilLive(int calls) => Until.TrueAsync(() => Client.Live == calls, Patience);
+    public Task UntilLive(int calls) => Until.TrueAsync(() => Client.Calls.Count == calls, Patience);
 
     /// <summary>Nothing runs, and nothing is remembered of what ran.</summary>
     public async Task AssertNothingIsLeft()
     {
         await UntilLive(0);
-        var books = typeof(GeneratingLlmClient).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
-            .Select(field => field.GetValue(Client)).OfType<IDictionary>().ToList();
+        var books = typeof(GenerationCalls).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
+            .Select(field => field.GetValue(Client.Calls)).OfType<IDictionary>().ToList();
         Assert.NotEmpty(books);
         Assert.All(books, Assert.Empty);
     }
@@ -132,7 +133,7 @@ internal sealed record Streamed(IReadOnlyList<LlmUpdate> Updates, LlmException? 
     public CacheStatus? Status => Updates[0].Cache?.Status;
 }
 
-internal sealed class RecordingLogger : ILogger<GeneratingLlmClient>
+internal sealed class RecordingLogger : ILogger<GenerationCalls>
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
 

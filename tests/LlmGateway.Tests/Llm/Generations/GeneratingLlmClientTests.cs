@@ -342,11 +342,11 @@ public sealed class GeneratingLlmClientTests : IAsyncLifetime
         var shared = _harness.Complete(Chat);
         var joined = _harness.Stream(Chat);
         var fresh = _harness.Complete(Chat with { Fresh = true });
-        Assert.Equal(2, _harness.Client.Live);
+        Assert.Equal(2, _harness.Client.Calls.Count);
 
         await _harness.Client.DisposeAsync().AsTask().WaitAsync(Patience);
 
-        Assert.Equal(0, _harness.Client.Live);
+        Assert.Equal(0, _harness.Client.Calls.Count);
         Assert.All(_harness.Calls, call => Assert.True(call.Token.IsCancellationRequested));
         Assert.Equal(LlmErrorKind.ShuttingDown, (await Assert.ThrowsAsync<LlmException>(() => shared)).Kind);
         Assert.Equal(LlmErrorKind.ShuttingDown, (await joined).Failure?.Kind);

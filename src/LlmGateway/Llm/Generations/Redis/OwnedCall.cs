@@ -42,9 +42,6 @@ internal sealed class OwnedCall : IAsyncDisposable
     /// <summary>How it is found by others; null where it is not told to them.</summary>
     public SharedName? Name => _connection is null ? null : new SharedName(_key, _owner);
 
-    /// <summary>Whether the end is told to others, and stored for them, by this call.</summary>
-    public bool IsShared => _connection is not null;
-
     /// <summary>To be told when the call is disposed of.</summary>
     /// <param name="response">The whole answer.</param>
     /// <param name="entry">The answer as it is stored; null if it is not.</param>
