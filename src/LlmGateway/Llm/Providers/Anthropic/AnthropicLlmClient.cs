@@ -75,22 +75,8 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         FinishReason? finish = null;
         var usage = new AnthropicUsage();
         var ended = false;
-        while (!ended)
+        while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
         {
-            var next = events.MoveNextAsync();
-            if (!next.IsCompleted) idle.Listen();
-            bool moved;
-            try
-            {
-                moved = await next;
-            }
-            catch (Exception exception) when (exception is not LlmException)
-            {
-                if (_call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
-                throw;
-            }
-            idle.Heard();
-            if (!moved) break;
             var data = events.Current.Data;
             if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
             if (data.StopReason is { } reason) finish = Finish(reason);

@@ -79,22 +79,8 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
         LlmUsage? usage = null;
-        while (true)
+        while (await _call.MoveNextAsync(events, idle, cancellationToken))
         {
-            var next = events.MoveNextAsync();
-            if (!next.IsCompleted) idle.Listen();
-            bool moved;
-            try
-            {
-                moved = await next;
-            }
-            catch (Exception exception) when (exception is not LlmException)
-            {
-                if (_call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
-                throw;
-            }
-            idle.Heard();
-            if (!moved) break;
             var chunk = events.Current.Data;
             if (chunk.Done) break;
             if (chunk.Error is { } error) throw _failures.FromEvent(error);
