@@ -34,6 +34,14 @@ internal static class LoneSurrogates
         }
     }
 
+    /// <summary>The same in a copy.</summary>
+    public static byte[] Replaced(ReadOnlySpan<byte> json)
+    {
+        var replaced = json.ToArray();
+        Replace(replaced);
+        return replaced;
+    }
+
     private static bool TryReadSurrogate(ReadOnlySpan<byte> json, out bool low)
     {
         low = false;

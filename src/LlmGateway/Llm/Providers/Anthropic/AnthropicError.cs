@@ -45,46 +45,19 @@ internal sealed record AnthropicError(string? Type, AnthropicError.Cause Told)
     };
 
     /// <param name="body">The whole body of an error answer, JSON or not.</param>
-    public static AnthropicError? Parse(ReadOnlySpan<byte> body)
-    {
-        try
-        {
-            var json = new Utf8JsonReader(body);
-            if (!json.Read() || json.TokenType != JsonTokenType.StartObject) return null;
-            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-            {
-                if (json.ValueTextEquals("error"u8)) return Read(ref json);
-                json.Read();
-                json.Skip();
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // A proxy's HTML page, say: the status alone has to tell.
-        }
-        return null;
-    }
+    public static AnthropicError? Parse(ReadOnlySpan<byte> body) => ProviderJson.Error(body, Read);
 
     /// <param name="json">Stands on the property's name; on its value's end afterwards.</param>
     public static AnthropicError Read(ref Utf8JsonReader json)
     {
         string? type = null;
         var told = Cause.Other;
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
+        if (!json.ReadValue(JsonTokenType.StartObject)) return new AnthropicError(null, told);
+        while (json.ReadProperty())
         {
-            json.Skip();
-            return new AnthropicError(null, told);
-        }
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            if (json.ValueTextEquals("type"u8)) type = Identifier(Text(ref json));
-            else if (json.ValueTextEquals("message"u8)) told = CauseIn(Text(ref json) ?? "");
-            else
-            {
-                json.Read();
-                json.Skip();
-            }
+            if (json.ValueTextEquals("type"u8)) type = Identifier(json.ReadString());
+            else if (json.ValueTextEquals("message"u8)) told = CauseIn(json.ReadString() ?? "");
+            else json.SkipValue();
         }
         return new AnthropicError(type, told);
     }
@@ -98,14 +71,6 @@ internal sealed record AnthropicError(string? Type, AnthropicError.Cause Told)
     };
 
     private static bool Begins(string message, string beginning) => message.StartsWith(beginning, StringComparison.OrdinalIgnoreCase);
-
-    private static string? Text(ref Utf8JsonReader json)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.String) return json.GetString();
-        json.Skip();
-        return null;
-    }
 
     /// <summary>Only what looks like a name: free text would be quoted to the caller and the log.</summary>
     private static string? Identifier(string? text) =>

@@ -32,9 +32,7 @@ internal readonly record struct AnthropicEvent
         }
         catch (InvalidOperationException)
         {
-            var repaired = data.ToArray();
-            LoneSurrogates.Replace(repaired);
-            return ParseObject(repaired);
+            return ParseObject(LoneSurrogates.Replaced(data));
         }
     }
 
@@ -52,28 +50,23 @@ internal readonly record struct AnthropicEvent
     /// <summary>A whole message, the message of the first event, and the events themselves have different fields of one meaning each.</summary>
     private static AnthropicEvent Fields(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed)
     {
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
             if (json.ValueTextEquals("type"u8)) parsed = parsed with { Ends = parsed.Ends || Is(ref json, "message_stop"u8) };
             else if (json.ValueTextEquals("delta"u8) || json.ValueTextEquals("content_block"u8)) parsed = Object(ref json, data, parsed, Block);
             else if (json.ValueTextEquals("content"u8)) parsed = Blocks(ref json, data, parsed);
             else if (json.ValueTextEquals("message"u8)) parsed = Object(ref json, data, parsed, Fields);
-            else if (json.ValueTextEquals("stop_reason"u8)) parsed = parsed with { StopReason = String(ref json) };
+            else if (json.ValueTextEquals("stop_reason"u8)) parsed = parsed with { StopReason = json.ReadString() };
             else if (json.ValueTextEquals("usage"u8)) parsed = parsed with { Usage = AnthropicUsage.Read(ref json) };
             else if (json.ValueTextEquals("error"u8)) parsed = parsed with { Error = AnthropicError.Read(ref json) };
-            else Skip(ref json);
+            else json.SkipValue();
         }
         return parsed;
     }
 
     private static AnthropicEvent Blocks(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartArray)
-        {
-            json.Skip();
-            return parsed;
-        }
+        if (!json.ReadValue(JsonTokenType.StartArray)) return parsed;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             if (json.TokenType == JsonTokenType.StartObject) parsed = Block(ref json, data, parsed);
@@ -86,24 +79,19 @@ internal readonly record struct AnthropicEvent
     private static AnthropicEvent Block(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed)
     {
         string? name = null, input = null;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("text"u8)) parsed = parsed with { Text = parsed.Text + String(ref json) };
-            else if (json.ValueTextEquals("stop_reason"u8)) parsed = parsed with { StopReason = String(ref json) };
-            else if (json.ValueTextEquals("name"u8)) name = String(ref json);
+            if (json.ValueTextEquals("text"u8)) parsed = parsed with { Text = parsed.Text + json.ReadString() };
+            else if (json.ValueTextEquals("stop_reason"u8)) parsed = parsed with { StopReason = json.ReadString() };
+            else if (json.ValueTextEquals("name"u8)) name = json.ReadString();
             else if (json.ValueTextEquals("input"u8)) input = Raw(ref json, data);
-            else Skip(ref json);
+            else json.SkipValue();
         }
         return name is not null && parsed.ToolName is null ? parsed with { ToolName = name, ToolArguments = input } : parsed;
     }
 
-    private static AnthropicEvent Object(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed, Reader read)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.StartObject) return read(ref json, data, parsed);
-        json.Skip();
-        return parsed;
-    }
+    private static AnthropicEvent Object(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed, Reader read) =>
+        json.ReadValue(JsonTokenType.StartObject) ? read(ref json, data, parsed) : parsed;
 
     private static string Raw(ref Utf8JsonReader json, ReadOnlySpan<byte> data)
     {
@@ -113,27 +101,7 @@ internal readonly record struct AnthropicEvent
         return System.Text.Encoding.UTF8.GetString(data[start..(int)json.BytesConsumed]);
     }
 
-    private static bool Is(ref Utf8JsonReader json, ReadOnlySpan<byte> text)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.String) return json.ValueTextEquals(text);
-        json.Skip();
-        return false;
-    }
-
-    private static string? String(ref Utf8JsonReader json)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.String) return json.GetString();
-        json.Skip();
-        return null;
-    }
-
-    private static void Skip(ref Utf8JsonReader json)
-    {
-        json.Read();
-        json.Skip();
-    }
+    private static bool Is(ref Utf8JsonReader json, ReadOnlySpan<byte> text) => json.ReadValue(JsonTokenType.String) && json.ValueTextEquals(text);
 
     /// <summary>Stands on an object's beginning; on its end afterwards.</summary>
     private delegate AnthropicEvent Reader(ref Utf8JsonReader json, ReadOnlySpan<byte> data, AnthropicEvent parsed);

@@ -18,32 +18,15 @@ internal readonly record struct AnthropicUsage(int? Input, int? CacheWrites, int
     public static AnthropicUsage Read(ref Utf8JsonReader json)
     {
         var usage = new AnthropicUsage();
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
+        if (!json.ReadValue(JsonTokenType.StartObject)) return usage;
+        while (json.ReadProperty())
         {
-            json.Skip();
-            return usage;
-        }
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            if (json.ValueTextEquals("input_tokens"u8)) usage = usage with { Input = Number(ref json) };
-            else if (json.ValueTextEquals("output_tokens"u8)) usage = usage with { Output = Number(ref json) };
-            else if (json.ValueTextEquals("cache_creation_input_tokens"u8)) usage = usage with { CacheWrites = Number(ref json) };
-            else if (json.ValueTextEquals("cache_read_input_tokens"u8)) usage = usage with { CacheReads = Number(ref json) };
-            else
-            {
-                json.Read();
-                json.Skip();
-            }
+            if (json.ValueTextEquals("input_tokens"u8)) usage = usage with { Input = json.ReadNumber() };
+            else if (json.ValueTextEquals("output_tokens"u8)) usage = usage with { Output = json.ReadNumber() };
+            else if (json.ValueTextEquals("cache_creation_input_tokens"u8)) usage = usage with { CacheWrites = json.ReadNumber() };
+            else if (json.ValueTextEquals("cache_read_input_tokens"u8)) usage = usage with { CacheReads = json.ReadNumber() };
+            else json.SkipValue();
         }
         return usage;
-    }
-
-    private static int? Number(ref Utf8JsonReader json)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var number)) return number;
-        json.Skip();
-        return null;
     }
 }

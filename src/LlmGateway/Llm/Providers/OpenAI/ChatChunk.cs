@@ -38,9 +38,7 @@ internal readonly record struct ChatChunk
         }
         catch (InvalidOperationException)
         {
-            var repaired = data.ToArray();
-            LoneSurrogates.Replace(repaired);
-            return ParseObject(repaired);
+            return ParseObject(LoneSurrogates.Replaced(data));
         }
     }
 
@@ -49,12 +47,12 @@ internal readonly record struct ChatChunk
         var chunk = new ChatChunk();
         var json = new Utf8JsonReader(data);
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject) throw new JsonException("The data is no JSON object.");
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
             if (json.ValueTextEquals("choices"u8)) chunk = First(ref json, chunk, Choice);
             else if (json.ValueTextEquals("usage"u8)) chunk = chunk with { Usage = OpenAIUsage.Read(ref json) ?? chunk.Usage };
             else if (json.ValueTextEquals("error"u8)) chunk = chunk with { Error = OpenAIError.Read(ref json) };
-            else Skip(ref json);
+            else json.SkipValue();
         }
         // Throws where something follows.
         json.Read();
@@ -63,44 +61,44 @@ internal readonly record struct ChatChunk
 
     private static ChatChunk Choice(ref Utf8JsonReader json, ChatChunk chunk)
     {
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
             if (json.ValueTextEquals("delta"u8) || json.ValueTextEquals("message"u8)) chunk = Object(ref json, chunk, Message);
-            else if (json.ValueTextEquals("finish_reason"u8)) chunk = chunk with { FinishReason = String(ref json) ?? chunk.FinishReason };
-            else Skip(ref json);
+            else if (json.ValueTextEquals("finish_reason"u8)) chunk = chunk with { FinishReason = json.ReadString() ?? chunk.FinishReason };
+            else json.SkipValue();
         }
         return chunk;
     }
 
     private static ChatChunk Message(ref Utf8JsonReader json, ChatChunk chunk)
     {
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("content"u8)) chunk = chunk with { Text = String(ref json) };
-            else if (json.ValueTextEquals("refusal"u8)) chunk = chunk with { Refused = !string.IsNullOrEmpty(String(ref json)) };
+            if (json.ValueTextEquals("content"u8)) chunk = chunk with { Text = json.ReadString() };
+            else if (json.ValueTextEquals("refusal"u8)) chunk = chunk with { Refused = !string.IsNullOrEmpty(json.ReadString()) };
             else if (json.ValueTextEquals("tool_calls"u8)) chunk = First(ref json, chunk, ToolCall);
-            else Skip(ref json);
+            else json.SkipValue();
         }
         return chunk;
     }
 
     private static ChatChunk ToolCall(ref Utf8JsonReader json, ChatChunk chunk)
     {
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
             if (json.ValueTextEquals("function"u8)) chunk = Object(ref json, chunk, Function);
-            else Skip(ref json);
+            else json.SkipValue();
         }
         return chunk;
     }
 
     private static ChatChunk Function(ref Utf8JsonReader json, ChatChunk chunk)
     {
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("name"u8)) chunk = chunk with { ToolName = String(ref json) };
-            else if (json.ValueTextEquals("arguments"u8)) chunk = chunk with { ToolArguments = String(ref json) };
-            else Skip(ref json);
+            if (json.ValueTextEquals("name"u8)) chunk = chunk with { ToolName = json.ReadString() };
+            else if (json.ValueTextEquals("arguments"u8)) chunk = chunk with { ToolArguments = json.ReadString() };
+            else json.SkipValue();
         }
         return chunk;
     }
@@ -108,12 +106,7 @@ internal readonly record struct ChatChunk
     /// <summary>One choice, and one call, is asked for: a second one would be somebody else's.</summary>
     private static ChatChunk First(ref Utf8JsonReader json, ChatChunk chunk, Reader read)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartArray)
-        {
-            json.Skip();
-            return chunk;
-        }
+        if (!json.ReadValue(JsonTokenType.StartArray)) return chunk;
         for (var first = true; json.Read() && json.TokenType != JsonTokenType.EndArray; first = false)
         {
             if (first && json.TokenType == JsonTokenType.StartObject) chunk = read(ref json, chunk);
@@ -122,27 +115,8 @@ internal readonly record struct ChatChunk
         return chunk;
     }
 
-    private static ChatChunk Object(ref Utf8JsonReader json, ChatChunk chunk, Reader read)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.StartObject) return read(ref json, chunk);
-        json.Skip();
-        return chunk;
-    }
-
-    private static string? String(ref Utf8JsonReader json)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.String) return json.GetString();
-        json.Skip();
-        return null;
-    }
-
-    private static void Skip(ref Utf8JsonReader json)
-    {
-        json.Read();
-        json.Skip();
-    }
+    private static ChatChunk Object(ref Utf8JsonReader json, ChatChunk chunk, Reader read) =>
+        json.ReadValue(JsonTokenType.StartObject) ? read(ref json, chunk) : chunk;
 
     /// <summary>Stands on an object's beginning; on its end afterwards.</summary>
     private delegate ChatChunk Reader(ref Utf8JsonReader json, ChatChunk chunk);

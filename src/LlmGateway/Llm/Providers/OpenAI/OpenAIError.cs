@@ -6,25 +6,7 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 internal sealed record OpenAIError(string? Type, string? Code, string? Param)
 {
     /// <param name="body">The whole body of an error answer, JSON or not.</param>
-    public static OpenAIError? Parse(ReadOnlySpan<byte> body)
-    {
-        try
-        {
-            var json = new Utf8JsonReader(body);
-            if (!json.Read() || json.TokenType != JsonTokenType.StartObject) return null;
-            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-            {
-                if (json.ValueTextEquals("error"u8)) return Read(ref json);
-                json.Read();
-                json.Skip();
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // A proxy's HTML page, say: the status alone has to tell.
-        }
-        return null;
-    }
+    public static OpenAIError? Parse(ReadOnlySpan<byte> body) => ProviderJson.Error(body, Read);
 
     /// <param name="json">Stands on the property's name; on its value's end afterwards.</param>
     /// <returns>Null where the value is null: servers that say so say that all is well.</returns>
@@ -38,16 +20,12 @@ internal sealed record OpenAIError(string? Type, string? Code, string? Param)
             json.Skip();
             return new OpenAIError(null, null, null);
         }
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
             if (json.ValueTextEquals("type"u8)) type = Identifier(ref json);
             else if (json.ValueTextEquals("code"u8)) code = Identifier(ref json);
             else if (json.ValueTextEquals("param"u8)) param = Identifier(ref json);
-            else
-            {
-                json.Read();
-                json.Skip();
-            }
+            else json.SkipValue();
         }
         return new OpenAIError(type, code, param);
     }
@@ -55,13 +33,7 @@ internal sealed record OpenAIError(string? Type, string? Code, string? Param)
     /// <summary>Only what looks like a name: an upstream that put free text here would otherwise be quoted to the caller and the log.</summary>
     private static string? Identifier(ref Utf8JsonReader json)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.String)
-        {
-            json.Skip();
-            return null;
-        }
-        var text = json.GetString()!;
-        return text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '[' or ']' or '-') ? text : null;
+        var text = json.ReadString();
+        return text is { Length: > 0 and <= 64 } && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '[' or ']' or '-') ? text : null;
     }
 }

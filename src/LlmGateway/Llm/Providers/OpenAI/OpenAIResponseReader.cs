@@ -44,11 +44,7 @@ internal static class OpenAIResponseReader
     private static JsonDocument Parse(ReadOnlyMemory<byte> body, ProviderFailures failures)
     {
         if (body.Span.IndexOf("\\ud"u8) >= 0 || body.Span.IndexOf("\\uD"u8) >= 0)
-        {
-            var repaired = body.ToArray();
-            LoneSurrogates.Replace(repaired);
-            body = repaired;
-        }
+            body = LoneSurrogates.Replaced(body.Span);
         var document = JsonDocument.Parse(body);
         if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
         document.Dispose();
@@ -59,13 +55,7 @@ internal static class OpenAIResponseReader
     {
         var json = new Utf8JsonReader(body);
         json.Read();
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            if (json.ValueTextEquals("usage"u8)) return OpenAIUsage.Read(ref json);
-            json.Read();
-            json.Skip();
-        }
-        return null;
+        return json.FindProperty("usage"u8) ? OpenAIUsage.Read(ref json) : null;
     }
 
     private static ReadOnlyMemory<float> Vector(JsonElement embedding) => embedding.ValueKind == JsonValueKind.String

@@ -9,20 +9,15 @@ internal static class OpenAIUsage
     /// <returns>Null where the value says nothing: that is unknown, not zero.</returns>
     public static LlmUsage? Read(ref Utf8JsonReader json)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
-        {
-            json.Skip();
-            return null;
-        }
+        if (!json.ReadValue(JsonTokenType.StartObject)) return null;
         int? input = null;
         int output = 0, cached = 0;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("prompt_tokens"u8)) input = Number(ref json);
-            else if (json.ValueTextEquals("completion_tokens"u8)) output = Number(ref json) ?? 0;
+            if (json.ValueTextEquals("prompt_tokens"u8)) input = json.ReadNumber();
+            else if (json.ValueTextEquals("completion_tokens"u8)) output = json.ReadNumber() ?? 0;
             else if (json.ValueTextEquals("prompt_tokens_details"u8)) cached = Cached(ref json);
-            else Skip(ref json);
+            else json.SkipValue();
         }
         return input is { } tokens ? new LlmUsage(tokens, output, cached) : null;
     }
@@ -30,31 +25,9 @@ internal static class OpenAIUsage
     private static int Cached(ref Utf8JsonReader json)
     {
         var cached = 0;
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
-        {
-            json.Skip();
-            return 0;
-        }
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            if (json.ValueTextEquals("cached_tokens"u8)) cached = Number(ref json) ?? 0;
-            else Skip(ref json);
-        }
+        if (!json.ReadValue(JsonTokenType.StartObject)) return 0;
+        while (json.FindProperty("cached_tokens"u8))
+            cached = json.ReadNumber() ?? 0;
         return cached;
-    }
-
-    private static int? Number(ref Utf8JsonReader json)
-    {
-        json.Read();
-        if (json.TokenType == JsonTokenType.Number && json.TryGetInt32(out var number)) return number;
-        json.Skip();
-        return null;
-    }
-
-    private static void Skip(ref Utf8JsonReader json)
-    {
-        json.Read();
-        json.Skip();
     }
 }
