@@ -71,8 +71,7 @@ internal sealed partial class Work : IHostedLifecycleService, IDisposable
         {
             Aborting(UnderWay);
             await _callsEnd.CancelAsync();
-            await _idle.Task.WaitAsync(LastWords, _timeProvider, CancellationToken.None).ContinueWith(
-                static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await _idle.Task.WaitAsync(LastWords, _timeProvider, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
