@@ -16,7 +16,7 @@ internal interface ILogFormat : IDisposable
 /// </summary>
 internal sealed class LogSink : ILogEventSink, IDisposable
 {
-    private static readonly EventKind Lost = new(7, "LogLost", "The log's output took nothing: {Lost} events are lost");
+    private static readonly EventKind Lost = new(9, "LogLost", "The log's output took nothing: {Lost} events are lost");
 
     private readonly ILogFormat _format;
     private readonly Stream _output;

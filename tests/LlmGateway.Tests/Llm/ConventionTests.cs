@@ -96,6 +96,19 @@ public class ConventionTests
         Assert.All(clients, client => Assert.EndsWith("LlmClient", client.Name, StringComparison.Ordinal));
     }
 
+    /// <summary>Whoever filters a log by number gets one kind of event.</summary>
+    [Fact]
+    public void EachEventHasAnIdOfItsOwn()
+    {
+        var ids = Files.Values
+            .SelectMany(text => Regex.Matches(text, @"(?:EventId = |\bEventKind \w+ = new\(\s*)(\d+),\s*(?:EventName = )?(\w+|""\w+"")"))
+            .Select(match => (Id: match.Groups[1].Value, Name: match.Groups[2].Value))
+            .Distinct().ToList();
+
+        Assert.InRange(ids.Count, 20, int.MaxValue);
+        Assert.Empty(ids.GroupBy(id => id.Id).Concat(ids.GroupBy(id => id.Name)).Where(same => same.Count() > 1).Select(same => same.Key));
+    }
+
     private static void AssertNowhere(string pattern) =>
         Assert.Empty(Files.SelectMany(file => Regex.Matches(file.Value, pattern, RegexOptions.Multiline).Select(match => $"{file.Key}: {match.Value}")));
 
