@@ -74,6 +74,9 @@ internal sealed class Generation
     /// <summary>An answer that was there from the beginning.</summary>
     public static Generation Of(LlmResponse response, CacheResult source) => new() { Source = source, Response = response };
 
+    /// <summary>For those who still wait for a call that was aborted.</summary>
+    public static LlmException Lost() => new(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end.");
+
     /// <returns>Null if the last reader has gone in the meantime: this call is being aborted.</returns>
     public GenerationReader? Join(CancellationToken cancellationToken) => Join(pays: false, cancellationToken);
 

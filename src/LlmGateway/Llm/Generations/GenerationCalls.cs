@@ -88,7 +88,7 @@ internal sealed partial class GenerationCalls(
         catch (OperationCanceledException) when (generation.Aborted.IsCancellationRequested)
         {
             Remove(key, generation);
-            generation.Fail(_ending ? Work.ShuttingDown() : new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
+            generation.Fail(_ending ? Work.ShuttingDown() : Generation.Lost());
         }
         catch (Exception exception)
         {

@@ -51,13 +51,13 @@ internal sealed class StreamSessions(StreamingOptions options, TimeProvider time
     /// <param name="keepsRunning">As where it began.</param>
     /// <param name="key">The question.</param>
     /// <param name="generation">The answer, as far as it is here.</param>
-    /// <param name="begin">Gets the rest of it; done once, however many come back at a time.</param>
-    public StreamSession Adopt(string id, bool keepsRunning, GenerationKey key, Generation generation, Action begin)
+    /// <param name="begin">Gets the rest of it, if there is more; done once, however many come back at a time.</param>
+    public StreamSession Adopt(string id, bool keepsRunning, GenerationKey key, Generation generation, Action? begin = null)
     {
         var adopted = new StreamSession(this, id) { IsResumable = true, KeepsRunning = keepsRunning };
         adopted.Adopt(key, generation);
         var stream = _known.GetOrAdd(id, adopted);
-        if (stream == adopted) begin();
+        if (stream == adopted) begin?.Invoke();
         return stream;
     }
 

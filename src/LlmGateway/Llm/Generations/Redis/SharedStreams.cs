@@ -56,7 +56,7 @@ internal sealed class SharedStreams : BackgroundService
         }
         // The stored answer may have been replaced since: it is of use only to who has the whole text, and lacks the end.
         if (await _answers.GetAsync(name.Key, cancellationToken) is not { } entry || entry.Response.Text.Length != from) return null;
-        return _streams.Adopt(id, keepsRunning, name.Key, Generation.Of(entry.Response, entry.Result(status, _timeProvider.GetUtcNow())), () => { });
+        return _streams.Adopt(id, keepsRunning, name.Key, Generation.Of(entry.Response, entry.Result(status, _timeProvider.GetUtcNow())));
     }
 
     /// <returns>Whether the stream was known, here or elsewhere.</returns>
@@ -103,7 +103,7 @@ internal sealed class SharedStreams : BackgroundService
         try
         {
             if (await call.ReadAsync(generation.Aborted) is { } response) generation.Complete(response);
-            else generation.Fail(Lost());
+            else generation.Fail(Generation.Lost());
         }
         catch (LlmException failure)
         {
@@ -112,15 +112,13 @@ internal sealed class SharedStreams : BackgroundService
         catch (Exception)
         {
             // Aborted; or whatever Redis holds is no call of this version. Readers must not wait for ever.
-            generation.Fail(Lost());
+            generation.Fail(Generation.Lost());
         }
         finally
         {
             _followed.TryRemove(generation, out _);
         }
     }
-
-    private static LlmException Lost() => new(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end.");
 }
 
 /// <summary>What a stream reads, as it is told in Redis.</summary>
