@@ -11,48 +11,29 @@ internal static class AnswerHeaders
     public static void Set(HttpContext context, LlmResponse response, TimeProvider timeProvider)
     {
         Note(context, response);
-        SetOrigin(context, response.Origin, response.Cache);
-        var headers = context.Response.Headers;
         if (response.Usage is { } usage)
         {
-            headers[ResponseHeaders.InputTokens] = usage.InputTokens.ToString(CultureInfo.InvariantCulture);
-            headers[ResponseHeaders.OutputTokens] = usage.OutputTokens.ToString(CultureInfo.InvariantCulture);
+            SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens);
+            SetNumber(context, ResponseHeaders.OutputTokens, usage.OutputTokens);
         }
-        if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
-        if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
-        SetTiming(context, response.Origin, response.Cache, timeProvider);
+        SetSpending(context, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
     }
 
-    public static void SetTiming(HttpContext context, LlmOrigin origin, CacheResult? cache, TimeProvider timeProvider)
+    public static void Set(HttpContext context, EmbeddingResponse response, TimeProvider timeProvider)
     {
-        var total = Tenths(timeProvider.GetElapsedTime(RequestFacts.Of(context).Started));
-        var (upstream, queue) = (Tenths(origin.UpstreamTime), Tenths(origin.QueueTime));
-        context.Response.Headers[ResponseHeaders.ServerTiming] =
-            cache is { IsFree: true } ? string.Create(CultureInfo.InvariantCulture, $"total;dur={total / 10}.{total % 10}")
-            : queue > 0
-                ? string.Create(CultureInfo.InvariantCulture, $"queue;dur={queue / 10}.{queue % 10}, upstream;dur={upstream / 10}.{upstream % 10}, total;dur={total / 10}.{total % 10}")
-            : string.Create(CultureInfo.InvariantCulture, $"upstream;dur={upstream / 10}.{upstream % 10}, total;dur={total / 10}.{total % 10}");
+        Note(context, response.Origin, response.Usage, response.CostUsd);
+        if (response.Usage is { } usage) SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens + response.StoredTokens);
+        SetSpending(context, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
     }
-
-    /// <summary>Of a millisecond; whole numbers are written several times faster than others, and every answer tells them.</summary>
-    private static long Tenths(TimeSpan time) => (long)Math.Round(time.TotalMilliseconds * 10);
 
     /// <summary>For the log alone.</summary>
-    public static RequestFacts Note(HttpContext context, LlmResponse response)
-    {
-        var facts = RequestFacts.Of(context);
-        facts.Origin = response.Origin;
-        facts.Usage = response.Usage;
-        facts.CostUsd = response.CostUsd;
-        return facts;
-    }
+    public static void Note(HttpContext context, LlmResponse response) => Note(context, response.Origin, response.Usage, response.CostUsd);
 
     /// <summary>What was done to the request so that it fits its model.</summary>
     public static void SetFit(HttpContext context, FittedRequest fitted)
     {
-        var headers = context.Response.Headers;
-        if (fitted.MaxTokens is { } maxTokens) headers[ResponseHeaders.MaxTokens] = maxTokens.ToString(CultureInfo.InvariantCulture);
-        if (fitted.Dropped > 0) headers[ResponseHeaders.MessagesDropped] = fitted.Dropped.ToString(CultureInfo.InvariantCulture);
+        if (fitted.MaxTokens is { } maxTokens) SetNumber(context, ResponseHeaders.MaxTokens, maxTokens);
+        if (fitted.Dropped > 0) SetNumber(context, ResponseHeaders.MessagesDropped, fitted.Dropped);
     }
 
     /// <summary>What is known before the answer's end: on a stream the rest is in its last frame.</summary>
@@ -67,19 +48,52 @@ internal static class AnswerHeaders
         SetCache(headers, cache);
     }
 
+    private static void Note(HttpContext context, LlmOrigin origin, LlmUsage? usage, decimal? costUsd)
+    {
+        var facts = RequestFacts.Of(context);
+        (facts.Origin, facts.Usage, facts.CostUsd) = (origin, usage, costUsd);
+    }
+
+    private static void SetSpending(
+        HttpContext context, LlmOrigin origin, CacheResult? cache, decimal? costUsd, decimal? savedUsd, TimeProvider timeProvider)
+    {
+        SetOrigin(context, origin, cache);
+        if (costUsd is { } cost) SetNumber(context, ResponseHeaders.CostUsd, cost);
+        if (savedUsd is { } saved) SetNumber(context, ResponseHeaders.SavedUsd, saved);
+        var timing = Timing("total", Tenths(timeProvider.GetElapsedTime(RequestFacts.Of(context).Started)));
+        if (cache is not { IsFree: true })
+        {
+            timing = $"{Timing("upstream", Tenths(origin.UpstreamTime))}, {timing}";
+            if (Tenths(origin.QueueTime) is > 0 and var queue) timing = $"{Timing("queue", queue)}, {timing}";
+        }
+        context.Response.Headers[ResponseHeaders.ServerTiming] = timing;
+    }
+
+    private static string Timing(string name, long tenths) => string.Create(CultureInfo.InvariantCulture, $"{name};dur={tenths / 10}.{tenths % 10}");
+
+    /// <summary>Of a millisecond; whole numbers are written several times faster than others, and every answer tells them.</summary>
+    private static long Tenths(TimeSpan time) => (long)Math.Round(time.TotalMilliseconds * 10);
+
+    private static void SetNumber<T>(HttpContext context, string header, T number)
+        where T : IFormattable =>
+        context.Response.Headers[header] = number.ToString(null, CultureInfo.InvariantCulture);
+
     /// <summary>The standard's words (RFC 9211), and one for a quick look.</summary>
     private static void SetCache(IHeaderDictionary headers, CacheResult cache)
     {
         (headers[ResponseHeaders.Cache], headers[ResponseHeaders.CacheStatus]) = cache.Status switch
         {
-            CacheStatus.Hit or CacheStatus.Stale => (
-                cache.Status == CacheStatus.Hit ? "HIT" : "STALE",
-                string.Create(CultureInfo.InvariantCulture, $"LlmGateway; hit; ttl={(long)Math.Floor(cache.TimeToLive.TotalSeconds)}")),
+            CacheStatus.Hit => ("HIT", Hit(cache.TimeToLive)),
+            CacheStatus.Stale => ("STALE", Hit(cache.TimeToLive)),
             CacheStatus.Coalesced => ("COALESCED", "LlmGateway; fwd=miss; collapsed"),
             CacheStatus.Bypass => ("BYPASS", cache.Stored ? "LlmGateway; fwd=bypass; stored" : "LlmGateway; fwd=bypass"),
             _ => ("MISS", cache.Stored ? "LlmGateway; fwd=miss; stored" : "LlmGateway; fwd=miss"),
         };
-        if (cache.Status is CacheStatus.Hit or CacheStatus.Stale)
-            headers.Age = ((long)cache.Age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (cache is { Status: CacheStatus.Hit or CacheStatus.Stale, Age: { } age })
+            headers.Age = ((long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
     }
+
+    private static string Hit(TimeSpan? timeToLive) => timeToLive is { } left
+        ? string.Create(CultureInfo.InvariantCulture, $"LlmGateway; hit; ttl={(long)Math.Floor(left.TotalSeconds)}")
+        : "LlmGateway; hit";
 }

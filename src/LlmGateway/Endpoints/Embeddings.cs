@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmGateway.Hosting;
@@ -63,7 +62,7 @@ internal static class Embeddings
                 new DryRunResponse(plan.Tokens.Sum(), 0, calls, calls, cost, calls - plan.Batches.Count), GatewayJson.Readable.DryRunResponse);
         }
         var response = await client.EmbedAsync(request, cancellationToken);
-        SetHeaders(context, response, timeProvider);
+        AnswerHeaders.Set(context, response, timeProvider);
         return new VectorsAnswer(response);
     }
 
@@ -85,20 +84,6 @@ internal static class Embeddings
         if (dimensions is null || (dimensions >= 1 && dimensions <= (model.Dimensions ?? int.MaxValue))) return;
         var most = model.Dimensions is { } known ? $"from 1 to {known}" : "of 1 or more";
         throw Validation.Failure(new() { ["dimensions"] = [$"This field takes a whole number {most}."] });
-    }
-
-    private static void SetHeaders(HttpContext context, EmbeddingResponse response, TimeProvider timeProvider)
-    {
-        var facts = RequestFacts.Of(context);
-        (facts.Origin, facts.Usage, facts.CostUsd) = (response.Origin, response.Usage, response.CostUsd);
-        AnswerHeaders.SetOrigin(context, response.Origin, response.Cache);
-        var headers = context.Response.Headers;
-        headers.Remove("age");
-        if (response.Cache!.Status == CacheStatus.Hit) headers[ResponseHeaders.CacheStatus] = "LlmGateway; hit";
-        if (response.Usage is { } usage) headers[ResponseHeaders.InputTokens] = (usage.InputTokens + response.StoredTokens).ToString(CultureInfo.InvariantCulture);
-        if (response.CostUsd is { } cost) headers[ResponseHeaders.CostUsd] = cost.ToString(CultureInfo.InvariantCulture);
-        if (response.SavedUsd is { } saved) headers[ResponseHeaders.SavedUsd] = saved.ToString(CultureInfo.InvariantCulture);
-        AnswerHeaders.SetTiming(context, response.Origin, response.Cache, timeProvider);
     }
 
     /// <summary>Thousands of vectors are tens of megabytes: they are written one by one.</summary>

@@ -78,10 +78,10 @@ public enum CacheStatus
 
 /// <param name="Status">Where the answer came from.</param>
 /// <param name="Stored">Whether the answer has been stored for the next request.</param>
-/// <param name="Age">Of a stored answer.</param>
-/// <param name="TimeToLive">What is left of a stored answer's time; negative past it.</param>
+/// <param name="Age">Of a stored answer; unknown of one that was put together.</param>
+/// <param name="TimeToLive">What is left of a stored answer's time; negative past it, and as unknown as its age.</param>
 /// <param name="Inherited">Whether the request that the answer was under way for has gone, and left it to this one to pay.</param>
-public sealed record CacheResult(CacheStatus Status, bool Stored = false, TimeSpan Age = default, TimeSpan TimeToLive = default, bool Inherited = false)
+public sealed record CacheResult(CacheStatus Status, bool Stored = false, TimeSpan? Age = null, TimeSpan? TimeToLive = null, bool Inherited = false)
 {
     /// <summary>Whether somebody else paid for the answer.</summary>
     public bool IsFree => Status is CacheStatus.Hit or CacheStatus.Stale || (Status == CacheStatus.Coalesced && !Inherited);
