@@ -22,7 +22,14 @@ public sealed record ChatUsage(int InputTokens, int OutputTokens);
 public sealed record ChatErrorFrame(string Delta, ChatError Error);
 
 /// <inheritdoc cref="ProblemBody"/>
-public sealed record ChatError(string Code, string Message, bool Retryable);
+public sealed record ChatError(string Code, string Message, bool Retryable)
+{
+    internal static ChatError Of(LlmException failure)
+    {
+        var problem = Problems.Of(failure.Kind);
+        return new ChatError(problem.Code, failure.Message, problem.Retryable);
+    }
+}
 
 /// <summary>Writes a reply as server-sent events: deltas, then one frame that tells its end or its failure, then <c>[DONE]</c>.</summary>
 internal sealed partial class ChatStream(
@@ -50,7 +57,8 @@ internal sealed partial class ChatStream(
         using var connection = stream.Connect(ending);
         await using var updates = client.StreamAsync(request, ending.Token).GetAsyncEnumerator(ending.Token);
         var first = from.IsEnd ? null : updates.MoveNextAsync().AsTask();
-        if (first is not null && !stream.IsOpen && !await ComesInTimeAsync(first)) await ThrowIfFailedAsync(first, stream, cancellationToken, expired.Token);
+        if (first is not null && !stream.IsOpen)
+            await SseResponse.WaitForFirstAsync(first, () => Ended(stream, expired.Token), options, timeProvider, cancellationToken);
         context.Response.Headers[ResponseHeaders.StreamId] = stream.Id;
         if (first is { IsCompletedSuccessfully: true } && updates.Current is { Origin: { } origin } update) AnswerHeaders.SetOrigin(context, origin, update.Cache);
         stream.Open();
@@ -81,27 +89,6 @@ internal sealed partial class ChatStream(
         }
     }
 
-    /// <returns>Whether the first update is there, and is no failure.</returns>
-    private async Task<bool> ComesInTimeAsync(Task<bool> first)
-    {
-        await ((Task)first).WaitAsync(options.OpenAfter, timeProvider, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return first.IsCompletedSuccessfully;
-    }
-
-    /// <summary>Nothing has been sent yet: the failure is an exception, and becomes a status.</summary>
-    private static async Task ThrowIfFailedAsync(Task<bool> first, StreamSession stream, CancellationToken cancellationToken, CancellationToken expired)
-    {
-        if (!first.IsCompleted) return;
-        try
-        {
-            await first;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Ended(stream, expired);
-        }
-    }
-
     private static void Write(SseResponse sse, LlmUpdate update, int characters, RequestFacts facts)
     {
         facts.Origin ??= update.Origin;
@@ -116,14 +103,14 @@ internal sealed partial class ChatStream(
 
     private void WriteFailure(SseResponse sse, LlmException failure, HttpContext context)
     {
-        var problem = Problems.Of(failure.Kind);
+        var error = ChatError.Of(failure);
         var facts = RequestFacts.Of(context);
         if (failure.Kind != LlmErrorKind.StreamStopped)
         {
-            facts.ErrorCode = problem.Code;
-            Broken(problem.Code, facts.RequestId);
+            facts.ErrorCode = error.Code;
+            Broken(error.Code, facts.RequestId);
         }
-        sse.Write(new ChatErrorFrame("", new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Readable.ChatErrorFrame, StreamPlace.End);
+        sse.Write(new ChatErrorFrame("", error), GatewayJson.Readable.ChatErrorFrame, StreamPlace.End);
     }
 
     private static LlmException Ended(StreamSession stream, CancellationToken expired) =>

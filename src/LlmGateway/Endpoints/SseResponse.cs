@@ -7,6 +7,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using LlmGateway.Hosting;
+using LlmGateway.Llm;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmGateway.Endpoints;
@@ -43,6 +44,28 @@ internal sealed class SseResponse : IAsyncDisposable
         _json = new Utf8JsonWriter(_output, JsonOptions);
         _lastFlush = timeProvider.GetTimestamp();
         _pings = PingAsync();
+    }
+
+    /// <summary>Waits for what is to be sent first, until the response has to open without it.</summary>
+    /// <param name="first">Completes when it is there.</param>
+    /// <param name="ended">Says what has ended it, where the caller has not.</param>
+    /// <param name="options">How long to wait.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="cancellationToken">The caller has gone.</param>
+    /// <exception cref="LlmException">It failed before anything was sent: a status can still say so.</exception>
+    public static async Task WaitForFirstAsync(
+        Task<bool> first, Func<LlmException> ended, StreamingOptions options, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        await ((Task)first).WaitAsync(options.OpenAfter, timeProvider, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!first.IsCompleted) return;
+        try
+        {
+            await first;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw ended();
+        }
     }
 
     /// <summary>Writes the headers, which go out with the first flush: from here on a failure is a frame.</summary>

@@ -29,8 +29,7 @@ internal sealed partial class SummaryStream(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, work.StreamsEnd);
         await using var steps = summarizer.RunAsync(plan, ending.Token).GetAsyncEnumerator(ending.Token);
         var first = steps.MoveNextAsync().AsTask();
-        await ((Task)first).WaitAsync(options.OpenAfter, timeProvider, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (first.IsCompleted) await ThrowIfFailedAsync(first, cancellationToken);
+        await SseResponse.WaitForFirstAsync(first, Work.ShuttingDown, options, timeProvider, cancellationToken);
         if (first.IsCompletedSuccessfully && steps.Current.Response is { } atOnce) AnswerHeaders.Set(context, atOnce, timeProvider);
         await using var sse = SseResponse.Open(context, options, timeProvider);
         try
@@ -44,18 +43,6 @@ internal sealed partial class SummaryStream(
         }
         sse.WriteDone();
         await sse.FlushAsync();
-    }
-
-    private static async Task ThrowIfFailedAsync(Task<bool> first, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await first;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Work.ShuttingDown();
-        }
     }
 
     private static async ValueTask WriteAsync(
@@ -72,11 +59,11 @@ internal sealed partial class SummaryStream(
 
     private void WriteFailure(SseResponse sse, LlmException failure, HttpContext context)
     {
-        var problem = Problems.Of(failure.Kind);
+        var error = ChatError.Of(failure);
         var facts = RequestFacts.Of(context);
-        facts.ErrorCode = problem.Code;
-        Broken(problem.Code, facts.RequestId);
-        sse.Write(new SummaryErrorFrame(new ChatError(problem.Code, failure.Message, problem.Retryable)), GatewayJson.Readable.SummaryErrorFrame);
+        facts.ErrorCode = error.Code;
+        Broken(error.Code, facts.RequestId);
+        sse.Write(new SummaryErrorFrame(error), GatewayJson.Readable.SummaryErrorFrame);
     }
 
     [LoggerMessage(EventId = 7, EventName = "SummaryStreamBroken", Level = LogLevel.Warning, Message = "Stream ended with {ErrorCode}, request {RequestId}")]
