@@ -23,15 +23,13 @@ public class ResumeElsewhereTests
     public async Task TheRestOfALiveStream(string more)
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
         var target = "/chat-stream?message=hi&resume=1" + more;
-        var (last, said) = await two.LoseAsync(gate, target);
+        var (last, said) = await two.LoseAsync(target);
 
         using var client = await RawClient.ConnectAsync(two.Second.Address);
         await client.SendAsync(target, null, "Last-Event-ID: " + last);
         await client.ReadHeadAsync();
-        gate.Open();
+        two.Gate.Open();
         var rest = await client.ReadToEndAsync();
 
         Assert.Equal((200, last.Split(':')[0]), (client.Status, client["x-stream-id"]));
@@ -45,10 +43,8 @@ public class ResumeElsewhereTests
     public async Task TheRestOfAFinishedOne()
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        var (last, said) = await two.LoseAsync(gate, "/chat-stream?message=hi&resume=1");
-        gate.Open();
+        var (last, said) = await two.LoseAsync("/chat-stream?message=hi&resume=1");
+        two.Gate.Open();
         await two.Upstream.WaitForAsync(upstream => upstream.Completed == 1, Soon);
 
         var (status, rest) = await two.ReturnAsync(last);
@@ -81,10 +77,9 @@ public class ResumeElsewhereTests
     public async Task TheFailureOfOneThatFailed()
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate, Fault = new FakeFault(FakeFaultKind.ErrorEvent, 3) };
-        var (last, _) = await two.LoseAsync(gate, "/chat-stream?message=hi&resume=1");
-        gate.Open();
+        two.Upstream.Script = two.Upstream.Script with { Fault = new FakeFault(FakeFaultKind.ErrorEvent, 3) };
+        var (last, _) = await two.LoseAsync("/chat-stream?message=hi&resume=1");
+        two.Gate.Open();
         await two.Upstream.WaitForAsync(upstream => upstream.Cut == 1, Soon);
 
         var (status, rest) = await two.ReturnAsync(last);
@@ -98,9 +93,7 @@ public class ResumeElsewhereTests
     public async Task NothingOfOneThatWasAborted()
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        var (last, _) = await two.LoseAsync(gate, "/chat-stream?message=hi");
+        var (last, _) = await two.LoseAsync("/chat-stream?message=hi");
         await two.Upstream.WaitForAsync(upstream => upstream.Aborted == 1, Soon);
         await two.SettledAsync();
 
@@ -112,15 +105,13 @@ public class ResumeElsewhereTests
     public async Task NothingWhereRedisHasDied()
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        var (last, said) = await two.LoseAsync(gate, "/chat-stream?message=hi&resume=1");
+        var (last, said) = await two.LoseAsync("/chat-stream?message=hi&resume=1");
         await two.Redis.KillAsync();
 
         Assert.Equal(HttpStatusCode.NoContent, (await two.ReturnAsync(last)).Status);
         // Where it began it is known all the same.
         var rest = two.ReturnAsync(last, two.First);
-        gate.Open();
+        two.Gate.Open();
         Assert.Equal(string.Concat(Words), said + EventText.Text(EventText.Json((await rest).Body)));
         Assert.Equal(1, two.Upstream.Calls);
     }
@@ -129,12 +120,7 @@ public class ResumeElsewhereTests
     public async Task AStreamIsStoppedFromAnywhere()
     {
         await using var two = await Two.StartAsync();
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(two.First.Address);
-        await client.SendAsync("/chat-stream?message=hi&resume=1");
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await two.HalfwayAsync("/chat-stream?message=hi&resume=1");
         var last = EventText.Ids(await client.ReadFrameAsync() + "\n\n").Single();
         await two.ToldAsync(last);
 
@@ -153,12 +139,7 @@ public class ResumeElsewhereTests
     public async Task AStreamIsStoppedFromAnywhereWhenRedisCameLate()
     {
         await using var two = await Two.StartAsync(redisLate: true);
-        var gate = new FakeGate(2);
-        two.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(two.First.Address);
-        await client.SendAsync("/chat-stream?message=hi&resume=1");
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await two.HalfwayAsync("/chat-stream?message=hi&resume=1");
         await two.ToldAsync(client["x-stream-id"]);
 
         using var stopped = await two.Second.Client.DeleteAsync("/streams/" + client["x-stream-id"]);
@@ -177,6 +158,9 @@ public class ResumeElsewhereTests
 
         public FakeOpenAIServer Upstream => first.Upstream;
 
+        /// <summary>Where the upstream stops, after two words.</summary>
+        public FakeGate Gate { get; } = new(2);
+
         public static async Task<Two> StartAsync(bool redisLate = false)
         {
             var redis = redisLate ? RedisServer.NotStarted() : await RedisServer.StartAsync();
@@ -189,16 +173,25 @@ public class ResumeElsewhereTests
                 var connection = gateway.Services.GetRequiredService<RedisConnection>();
                 await Until.TrueAsync(() => connection.IsConnected, TimeSpan.FromSeconds(30));
             }
-            return new Two(redis, first, second);
+            var two = new Two(redis, first, second);
+            two.Upstream.Script = new FakeScript { Pieces = Words, Gate = two.Gate };
+            return two;
+        }
+
+        /// <returns>A client of the first gateway, its stream at the gate.</returns>
+        public async Task<RawClient> HalfwayAsync(string target)
+        {
+            var client = await RawClient.ConnectAsync(first.Address);
+            await client.SendAsync(target);
+            await Gate.Reached.WaitAsync(Soon);
+            await client.ReadHeadAsync();
+            return client;
         }
 
         /// <summary>Reads two words at the first gateway, and loses the connection.</summary>
-        public async Task<(string LastId, string Said)> LoseAsync(FakeGate gate, string target)
+        public async Task<(string LastId, string Said)> LoseAsync(string target)
         {
-            using var client = await RawClient.ConnectAsync(first.Address);
-            await client.SendAsync(target);
-            await gate.Reached.WaitAsync(Soon);
-            await client.ReadHeadAsync();
+            using var client = await HalfwayAsync(target);
             var text = await client.ReadFrameAsync() + "\n\n" + await client.ReadFrameAsync() + "\n\n";
             var last = EventText.Ids(text)[^1];
             await ToldAsync(last);

@@ -21,12 +21,7 @@ public class StopTests
     public async Task EndsTheStreamAndTheCall(string method, string more)
     {
         await using var gateway = await GatewayHost.StartAsync();
-        var gate = new FakeGate(2);
-        gateway.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(gateway.Address);
-        await (method == "GET" ? client.SendAsync("/chat-stream?message=hi" + more) : client.SendAsync("/chat-stream", """{"message":"hi"}"""));
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await (method == "GET" ? HalfwayAsync(gateway, "?message=hi" + more) : HalfwayAsync(gateway, body: """{"message":"hi"}"""));
 
         using var stopped = await gateway.Client.DeleteAsync("/streams/" + client["x-stream-id"]);
 
@@ -45,12 +40,7 @@ public class StopTests
     public async Task WhatWasStoppedIsNotTakenUpAgain()
     {
         await using var gateway = await GatewayHost.StartAsync();
-        var gate = new FakeGate(2);
-        gateway.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(gateway.Address);
-        await client.SendAsync("/chat-stream?message=hi&resume=1");
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await HalfwayAsync(gateway, "?message=hi&resume=1");
         var last = EventText.Ids(await client.ReadFrameAsync() + "\n\n").Single();
         using (await gateway.Client.DeleteAsync("/streams/" + client["x-stream-id"])) { }
 
@@ -69,12 +59,7 @@ public class StopTests
     public async Task EndsACallThatWaitsForItsClient()
     {
         await using var gateway = await GatewayHost.StartAsync();
-        var gate = new FakeGate(2);
-        gateway.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(gateway.Address);
-        await client.SendAsync("/chat-stream?message=hi&resume=1");
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await HalfwayAsync(gateway, "?message=hi&resume=1");
         client.Close();
         await Until.TrueAsync(() => gateway.Log.Of("Request").Count == 1, Soon);
         Assert.Equal(0, gateway.Upstream.Aborted);
@@ -90,11 +75,7 @@ public class StopTests
     {
         await using var gateway = await GatewayHost.StartAsync();
         var gate = new FakeGate(2);
-        gateway.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
-        using var client = await RawClient.ConnectAsync(gateway.Address);
-        await client.SendAsync("/chat-stream?message=hi");
-        await gate.Reached.WaitAsync(Soon);
-        await client.ReadHeadAsync();
+        using var client = await HalfwayAsync(gateway, "?message=hi", gate: gate);
         using var other = await RawClient.ConnectAsync(gateway.Address);
         await other.SendAsync("/chat-stream", """{"message":"hi"}""");
         await other.ReadHeadAsync();
@@ -118,5 +99,17 @@ public class StopTests
         using var response = await gateway.Client.DeleteAsync("/streams/" + id);
 
         await Problem.AssertAsync(response, 404, "not_found");
+    }
+
+    /// <returns>A client whose stream has said two words, and says no more until the gate opens.</returns>
+    private static async Task<RawClient> HalfwayAsync(GatewayHost gateway, string query = "", string? body = null, FakeGate? gate = null)
+    {
+        gate ??= new FakeGate(2);
+        gateway.Upstream.Script = new FakeScript { Pieces = Words, Gate = gate };
+        var client = await RawClient.ConnectAsync(gateway.Address);
+        await client.SendAsync("/chat-stream" + query, body);
+        await gate.Reached.WaitAsync(Soon);
+        await client.ReadHeadAsync();
+        return client;
     }
 }

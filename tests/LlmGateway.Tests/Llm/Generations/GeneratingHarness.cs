@@ -1,11 +1,9 @@
 using System.Collections;
-using System.Collections.Concurrent;
 using System.Reflection;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
 using LlmGateway.Tests.Hosts;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -36,7 +34,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
 
     public StubLlmClient Upstream { get; } = new();
 
-    public RecordingLogger Log { get; } = new();
+    public RecordingLogger<GenerationCalls> Log { get; } = new();
 
     public GeneratingLlmClient Client { get; }
 
@@ -55,7 +53,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
 
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<LlmResponse> Complete(LlmRequest request, CancellationToken cancellationToken) =>
-        AsInAServer(() => Client.CompleteAsync(request, cancellationToken)).WaitAsync(Patience, CancellationToken.None);
+        AsInAServer.Run(() => Client.CompleteAsync(request, cancellationToken)).WaitAsync(Patience, CancellationToken.None);
 
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<Streamed> Stream(LlmRequest request) => Stream(request, CancellationToken.None);
@@ -63,7 +61,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
     /// <inheritdoc cref="Complete(LlmRequest)"/>
     public Task<Streamed> Stream(LlmRequest request, CancellationToken cancellationToken)
     {
-        return AsInAServer(ReadAsync).WaitAsync(Patience, CancellationToken.None);
+        return AsInAServer.Run(ReadAsync).WaitAsync(Patience, CancellationToken.None);
 
         async Task<Streamed> ReadAsync()
         {
@@ -108,21 +106,6 @@ internal sealed class GeneratingHarness : IAsyncDisposable
         _redisAnswers.Dispose();
         await _redis.DisposeAsync();
     }
-
-    /// <summary>Without the test runner's context, so that a reader goes on on the thread that wakes it.</summary>
-    private static Task<T> AsInAServer<T>(Func<Task<T>> start)
-    {
-        var context = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(null);
-        try
-        {
-            return start();
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-        }
-    }
 }
 
 /// <summary>What a reader of a stream got, and how it ended for it.</summary>
@@ -131,19 +114,4 @@ internal sealed record Streamed(IReadOnlyList<LlmUpdate> Updates, LlmException? 
     public string Text => string.Concat(Updates.Select(update => update.Text));
 
     public CacheStatus? Status => Updates[0].Cache?.Status;
-}
-
-internal sealed class RecordingLogger : ILogger<GenerationCalls>
-{
-    private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
-
-    public IReadOnlyList<(LogLevel Level, string Text)> Lines => [.. _lines];
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        _lines.Enqueue((logLevel, $"{eventId.Name}: {formatter(state, exception)} {exception}"));
 }

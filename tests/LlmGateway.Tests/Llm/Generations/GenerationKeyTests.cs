@@ -161,14 +161,15 @@ public class GenerationKeyTests
         Assert.Equal(GenerationKey.Of(Base with { Temperature = 0.0 }), GenerationKey.Of(Base with { Temperature = -0.0 }));
 
     [Theory]
-    [InlineData("a")]
-    [InlineData("é")]
-    [InlineData("漢")]
-    [InlineData("🎈")]
-    [InlineData("\ud83c")]
-    [InlineData("\udf88")]
-    public void CutsNoCharacterWhereItsBufferEnds(string character)
+    [InlineData(0x61)]
+    [InlineData(0xE9)]
+    [InlineData(0x6F22)]
+    [InlineData(0x1F388)]
+    [InlineData(0xD83C)]
+    [InlineData(0xDF88)]
+    public void CutsNoCharacterWhereItsBufferEnds(int codePoint)
     {
+        var character = codePoint > char.MaxValue ? char.ConvertFromUtf32(codePoint) : ((char)codePoint).ToString();
         var run = string.Concat(Enumerable.Repeat(character, 600));
         for (var offset = 0; offset <= 1040; offset++)
         {

@@ -18,7 +18,7 @@ public sealed class CircuitBreakerTests
         Assert.Equal(0, exception.Attempts);
         Assert.Equal("openai", exception.Provider);
         Assert.Equal(20, _harness.Calls.Count);
-        Assert.Equal("openai: circuit open, no calls for 5 s", Assert.Single(_harness.Log.Lines));
+        Assert.Equal("openai: circuit open, no calls for 5 s", Assert.Single(_harness.Log.Lines).Text);
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class CircuitBreakerTests
 
         await _harness.CompleteAsync();
         Assert.Equal(22, _harness.Calls.Count);
-        Assert.Equal("openai: circuit closed", _harness.Log.Lines.Last());
+        Assert.Equal("openai: circuit closed", _harness.Log.Lines[^1].Text);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Resilience;
-using Microsoft.Extensions.Logging;
+using LlmGateway.Tests.Hosts;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LlmGateway.Tests.Llm.Resilience;
@@ -23,7 +23,7 @@ internal sealed class ResilienceHarness : ILlmClient
 
     public CountingTime Time { get; } = new();
 
-    public RecordingLogger Log { get; } = new();
+    public RecordingLogger<ResilientLlmClient> Log { get; } = new();
 
     public ResilientLlmClient Client { get; }
 
@@ -83,21 +83,8 @@ internal sealed class ResilienceHarness : ILlmClient
         return task;
     }
 
-    /// <summary>Starts it, as far as it goes without time passing.</summary>
-    public static T Start<T>(Func<T> start)
-    {
-        // Continuations then run where they are caused, and when this returns the request waits for time or for the upstream.
-        var context = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(null);
-        try
-        {
-            return start();
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-        }
-    }
+    /// <summary>Starts it, as far as it goes without time passing: when this returns it waits for time or for the upstream.</summary>
+    public static T Start<T>(Func<T> start) => AsInAServer.Run(start);
 
     public void Pass(TimeSpan time, Func<bool>? until = null) => Start(() =>
     {
@@ -166,18 +153,4 @@ internal sealed class CountingTime : FakeTimeProvider
             return ValueTask.CompletedTask;
         }
     }
-}
-
-internal sealed class RecordingLogger : ILogger<ResilientLlmClient>
-{
-    public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = [];
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        Lines.Enqueue(formatter(state, exception));
 }

@@ -287,6 +287,6 @@ public sealed class ResilientLlmClientTests
     {
         _harness.Script = (call, _) => call == 1 ? Task.FromException(Failure(LlmErrorKind.UpstreamRateLimited)) : Task.CompletedTask;
         await _harness.CompleteAsync();
-        Assert.Equal("openai: UpstreamRateLimited at attempt 1, next one in 500 ms (request r-1)", Assert.Single(_harness.Log.Lines));
+        Assert.Equal("openai: UpstreamRateLimited at attempt 1, next one in 500 ms (request r-1)", Assert.Single(_harness.Log.Lines).Text);
     }
 }
