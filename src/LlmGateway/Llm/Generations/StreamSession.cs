@@ -16,6 +16,8 @@ public sealed class StreamSession
     private bool _joined;
     private TimeSpan _grace;
     private ITimer? _leaving;
+    private int _returning;
+    private int _present;
     private bool _gone;
 
     internal StreamSession(StreamSessions streams, string id) => (_streams, Id) = (streams, id);
@@ -59,19 +61,19 @@ public sealed class StreamSession
     /// <summary>The size that it has been kept with.</summary>
     internal long Counted { get; set; }
 
-    private bool IsLeft
-    {
-        get
-        {
-            lock (_lock) return _connections.Count == 0;
-        }
-    }
+    /// <summary>Whether its client has gone: no connection is there, and none is about to follow.</summary>
+    internal bool IsLeft => Volatile.Read(ref _present) == 0;
 
     /// <param name="ending">Ends the connection.</param>
     /// <returns>To be disposed of when the connection has ended.</returns>
     internal Connection Connect(CancellationTokenSource ending)
     {
-        lock (_lock) _connections.Add(ending);
+        lock (_lock)
+        {
+            if (_returning > 0) _returning--;
+            _connections.Add(ending);
+            Count();
+        }
         return new Connection(this, ending);
     }
 
@@ -100,7 +102,7 @@ public sealed class StreamSession
         {
             (Key, _generation, _joined) = (key, generation, joined);
             // As good as its client's own: it can be gone already, and then it has been told to leave.
-            if (!_gone && _connections.Count > 0) _hold = generation.Join(CancellationToken.None);
+            if (!_gone && !IsLeft) _hold = generation.Join(CancellationToken.None);
         }
         if (!IsFromBrowser || IsOpen) return;
         _grace = _streams.ResendGrace;
@@ -133,6 +135,8 @@ public sealed class StreamSession
             if (_hold is null) return false;
             _leaving?.Dispose();
             _leaving = null;
+            _returning++;
+            Count();
         }
         _streams.Return(this);
         return true;
@@ -144,7 +148,9 @@ public sealed class StreamSession
         var generation = _generation!;
         return generation.Join(cancellationToken) is { } reader
             ? (reader, generation, _joined)
-            : throw new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end.");
+            : throw (IsStopped
+                ? new LlmException(LlmErrorKind.StreamStopped, "The stream was stopped on purpose.")
+                : new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
     }
 
     /// <summary>Ends it for its client, wherever that is; the call goes on only if others read it.</summary>
@@ -181,7 +187,8 @@ public sealed class StreamSession
         lock (_lock)
         {
             _connections.Remove(ending);
-            if (_connections.Count > 0) return;
+            Count();
+            if (!IsLeft) return;
             // Nothing was sent but the status of a failure, or nothing can be taken up: that was all of it.
             if (!IsResumable || (_generation is null && _stored is null) || (!IsOpen && _generation?.Failure is not null)) _gone = true;
             else if (!IsOpen || _generation is { HasEnded: false }) grace = _grace;
@@ -200,7 +207,7 @@ public sealed class StreamSession
     {
         lock (_lock)
         {
-            if (_gone || _connections.Count > 0) return;
+            if (_gone || !IsLeft) return;
             _leaving?.Dispose();
             _leaving = _streams.TimeProvider.CreateTimer(static stream => ((StreamSession)stream!).GraceIsOver(), this, grace, Timeout.InfiniteTimeSpan);
         }
@@ -220,7 +227,7 @@ public sealed class StreamSession
         lock (_lock)
         {
             // The client may have come back at the very last moment.
-            if (_gone || _connections.Count > 0 || (graceIsOver && _leaving is null)) return;
+            if (_gone || !IsLeft || (graceIsOver && _leaving is null)) return;
             (hold, _hold) = (_hold, null);
             _leaving?.Dispose();
             _leaving = null;
@@ -229,6 +236,9 @@ public sealed class StreamSession
         if (!IsOpen || _generation is { Response: null, Aborted.IsCancellationRequested: true }) _streams.Drop(this);
         else _streams.Remember(this);
     }
+
+    /// <summary>Whoever comes back is there from the moment it has been told so: no other connection that ends meanwhile ends the call.</summary>
+    private void Count() => Volatile.Write(ref _present, _connections.Count + _returning);
 
     private void Shrink()
     {

@@ -79,10 +79,13 @@ internal sealed class StreamSessions(StreamingOptions options, TimeProvider time
     /// <summary>Its client has gone, and may come back.</summary>
     public void Remember(StreamSession stream)
     {
+        var forgottenAt = timeProvider.GetTimestamp() + (long)(options.ResumeFor.TotalSeconds * timeProvider.TimestampFrequency);
         lock (_lock)
         {
             Unlink(stream);
-            stream.ForgottenAt = timeProvider.GetTimestamp() + (long)(options.ResumeFor.TotalSeconds * timeProvider.TimestampFrequency);
+            // It has come back at this very moment, and what is there is not forgotten.
+            if (!stream.IsLeft) return;
+            stream.ForgottenAt = forgottenAt;
             stream.Left = _left.AddLast(stream);
             stream.Counted = stream.Size;
             _bytes += stream.Counted;
