@@ -10,6 +10,11 @@ internal sealed class OwnedCall : IAsyncDisposable
 
     // A stream longer than any answer; the bound is for what should not happen.
     private const int MaxEntries = 10_000;
+
+    // What was said while Redis was away is more than it takes in the time that it has for an answer. In a second these are 5,000 tokens: nobody falls behind.
+    private const int MaxUpdatesAtOnce = 256;
+    private const int MaxTextAtOnce = 64 * 1024;
+
     private static readonly TimeSpan Readable = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Resumable = TimeSpan.FromMinutes(2);
 
@@ -56,7 +61,10 @@ internal sealed class OwnedCall : IAsyncDisposable
         if (_connection is null) return;
         await _ended.CancelAsync();
         await _telling;
-        await TellUpdatesAsync();
+        while (await TellUpdatesAsync())
+        {
+            // Until all is told, or Redis does not answer.
+        }
         if (_entry is not null) await _answers!.SetAsync(_key, _entry, CancellationToken.None);
         if (_end is not null) await AddAsync(SharedForm.End, SharedForm.Write(_end));
         await _connection.TryAsync(database => database.ScriptEvaluateAsync(
@@ -92,14 +100,20 @@ internal sealed class OwnedCall : IAsyncDisposable
         }
     }
 
-    private async Task TellUpdatesAsync()
+    /// <returns>Whether something was told: there may be more.</returns>
+    private async Task<bool> TellUpdatesAsync()
     {
-        if (!_connection!.IsConnected) return;
+        if (!_connection!.IsConnected) return false;
         var updates = new List<LlmUpdate>();
-        while (_generation!.TryRead(_told + updates.Count, out var update))
+        var length = 0;
+        while (updates.Count < MaxUpdatesAtOnce && length < MaxTextAtOnce && _generation!.TryRead(_told + updates.Count, out var update))
+        {
             updates.Add(update!);
-        if (updates.Count == 0) return;
-        if (await AddAsync(SharedForm.Updates, SharedForm.Write(new SharedUpdates(_told, updates)))) _told += updates.Count;
+            length += update!.Text.Length;
+        }
+        if (updates.Count == 0 || !await AddAsync(SharedForm.Updates, SharedForm.Write(new SharedUpdates(_told, updates)))) return false;
+        _told += updates.Count;
+        return true;
     }
 
     private async Task<bool> AddAsync(string field, byte[] value)
