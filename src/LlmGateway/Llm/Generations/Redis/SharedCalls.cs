@@ -29,9 +29,13 @@ internal sealed class SharedCalls(RedisConnection connection, RedisAnswers answe
         if (holder.IsNullOrEmpty) return (null, null);
         if (!holder.ToString().StartsWith(_gateway, StringComparison.Ordinal))
             return (null, new FollowedCall(key, holder.ToString(), generation, connection, options, timeProvider));
-        // A call of our own that has ended, and could not give its lease back.
-        await connection.TryAsync(database => database.StringSetAsync(lease, owner, options.Lease), cancellationToken);
-        return (Own(), null);
+        // A call of our own that has ended, and could not give its lease back; unless it has run out since, and is another's by now.
+        var (tried, taken) = await connection.TryAsync(
+            database => database.ScriptEvaluateAsync(
+                "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3]) return 1",
+                [lease], [holder, owner, (long)options.Lease.TotalMilliseconds]),
+            CancellationToken.None);
+        return tried && !(bool)taken! ? (null, null) : (Own(), null);
 
         OwnedCall Own() => new(key, owner, generation, connection, answers, options, timeProvider);
     }
