@@ -47,6 +47,9 @@ public sealed class LlmException(LlmErrorKind kind, string message, Exception? i
     /// <summary>The fields that were wrong, each with what is wrong with it.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>Nobody knows how the call ended, for another gateway made it: whoever has shown nothing of it yet may make it anew.</summary>
+    public bool MayBeAskedAgain { get; init; }
+
     /// <summary>The same failure, as that of a part of what was asked for.</summary>
     /// <param name="part">Stands before the message.</param>
     public LlmException Of(string part) => new(Kind, $"{part}: {Message}", this)

@@ -9,21 +9,24 @@ namespace LlmGateway.Llm.Generations;
 internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls calls, AnswerStore store, CacheOptions options, TimeProvider timeProvider)
     : DelegatingLlmClient(inner)
 {
+    private const int MaxRounds = 5;
+
     public GenerationCalls Calls { get; } = calls;
 
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
         var key = GenerationKey.Of(request);
-        if (Stored(key, request) is { } stored) return stored;
-        var (reader, generation, joined) = Calls.Join(key, request, cancellationToken);
-        using (reader)
+        for (var round = 1; ; round++)
         {
-            reader.SkipToEnd();
-            while (!generation.HasEnded)
-                await reader.WaitAsync();
-            if (generation.Failure is { } failure) throw failure;
-            reader.IsTold = true;
-            return generation.Response! with { Cache = AtEnd(generation, joined) };
+            if (Stored(key, request) is { } stored) return stored;
+            try
+            {
+                return await ReadToEndAsync(key, request, cancellationToken);
+            }
+            catch (LlmException failure) when (failure.MayBeAskedAgain && round < MaxRounds)
+            {
+                // Of what a gateway said that has gone, nobody here has been shown anything.
+            }
         }
     }
 
@@ -83,6 +86,20 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
     {
         await Calls.DisposeAsync();
         await base.DisposeAsync();
+    }
+
+    private async Task<LlmResponse> ReadToEndAsync(GenerationKey key, LlmRequest request, CancellationToken cancellationToken)
+    {
+        var (reader, generation, joined) = Calls.Join(key, request, cancellationToken);
+        using (reader)
+        {
+            reader.SkipToEnd();
+            while (!generation.HasEnded)
+                await reader.WaitAsync();
+            if (generation.Failure is { } failure) throw failure;
+            reader.IsTold = true;
+            return generation.Response! with { Cache = AtEnd(generation, joined) };
+        }
     }
 
     private LlmResponse? Stored(GenerationKey key, LlmRequest request)

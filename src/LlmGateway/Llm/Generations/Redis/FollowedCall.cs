@@ -15,6 +15,7 @@ internal sealed class FollowedCall(
     private long _heardAt = timeProvider.GetTimestamp();
     private long? _presentAt;
     private int _read;
+    private bool _redisIsSilent;
 
     public SharedName Name { get; } = new(key, owner);
 
@@ -85,10 +86,15 @@ internal sealed class FollowedCall(
     private async Task<bool> IsAliveAsync(CancellationToken cancellationToken)
     {
         var (answered, holder) = await connection.TryAsync(database => database.StringGetAsync(RedisKeys.Lease(options, key)), cancellationToken);
+        _redisIsSilent = !answered;
         if (!answered) return timeProvider.GetElapsedTime(_heardAt) < options.Lease;
         _heardAt = timeProvider.GetTimestamp();
         return holder == owner;
     }
 
-    private static LlmException Died() => new(LlmErrorKind.UpstreamUnavailable, "The gateway that was giving this answer has gone. Try again.");
+    private LlmException Died() => new(
+        LlmErrorKind.UpstreamUnavailable,
+        _redisIsSilent
+            ? "Another gateway was giving this answer, and Redis, which connects the two, does not answer any more. Try again."
+            : "The gateway that was giving this answer has gone. Try again.") { MayBeAskedAgain = true };
 }

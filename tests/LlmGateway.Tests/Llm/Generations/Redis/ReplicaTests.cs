@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using LlmGateway.FakeOpenAI;
+using LlmGateway.Llm.Generations.Redis;
 using LlmGateway.Tests.Hosts;
 using StackExchange.Redis;
 
@@ -128,6 +129,51 @@ public class ReplicaTests
         Assert.Equal("upstream_unavailable", EventText.Failure(said, retryable: true, text: "one two "));
     }
 
+    /// <summary>Of what it has heard it has shown nothing to anybody: it can still have a whole answer.</summary>
+    [RedisTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhoWantsTheWholeAnswerGetsItThoughTheOwnerIsHeardNoMore(bool redisDies)
+    {
+        await using var replicas = await Replicas.StartAsync("Redis:Lease=00:00:01");
+        var gate = new FakeGate(after: 2);
+        replicas.Upstream.Enqueue(new FakeScript { Pieces = ["one ", "two ", "three"], Gate = gate });
+        replicas.Upstream.Script = new FakeScript { Pieces = ["a whole one"] };
+        using var owner = await replicas.OpenAsync(0, "die");
+        await gate.Reached.WaitAsync(Patience);
+        using var stream = await replicas.OpenAsync(1, "die");
+        var wholes = Enumerable.Range(0, 3).Select(_ => replicas.AskAsync(1, "die", stream: false)).ToList();
+        Assert.Equal("one two ", await stream.NextDeltaAsync().WaitAsync(Patience) + await stream.NextDeltaAsync().WaitAsync(Patience));
+
+        if (redisDies) await replicas.KillRedisAsync();
+        else await replicas.KillAsync(0);
+
+        Assert.All(await Task.WhenAll(wholes).WaitAsync(Patience), whole => Assert.Equal("a whole one", whole));
+        // One call for all three, beside the one that is told no more.
+        Assert.Equal(2, replicas.Upstream.Calls);
+        var end = EventText.Failure(await stream.RestAsync().WaitAsync(Patience), retryable: true, text: "");
+        Assert.Equal("upstream_unavailable", end);
+    }
+
+    /// <summary>However much there is to be told at once, Redis is not given more than it can take in the time that it has.</summary>
+    [RedisFact]
+    public async Task MuchAtOnceIsToldInParts()
+    {
+        await using var replicas = await Replicas.StartAsync();
+        var pieces = Enumerable.Range(0, 1000).Select(i => $"word{i} ").ToArray();
+        var gate = new FakeGate(after: 999);
+        replicas.Upstream.Script = new FakeScript { Pieces = pieces, Gate = gate };
+        var first = replicas.AskAsync(0, "much", stream: true);
+        await gate.Reached.WaitAsync(Patience);
+        var second = replicas.AskAsync(1, "much", stream: true);
+        await replicas.ToldAsync(updates: 999);
+        gate.Open();
+
+        Assert.Equal([string.Concat(pieces)], (await Task.WhenAll(first, second).WaitAsync(Patience)).Distinct());
+        Assert.InRange((await replicas.ToldAsync(updates: 1001)).Max(), 1, 256);
+        Assert.Equal(1, replicas.Upstream.Calls);
+    }
+
     [RedisFact]
     public async Task ADeathBeforeTheFirstWordIsMadeGoodByTheOther()
     {
@@ -215,6 +261,24 @@ public class ReplicaTests
             await Until.TrueAsync(() => !connection.GetServers()[0].Keys(pattern: "*:lease").Any(), Patience);
         }
 
+        /// <returns>How many updates each entry of the call under way has, when there are so many.</returns>
+        public async Task<IReadOnlyList<int>> ToldAsync(int updates)
+        {
+            await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
+            var told = new List<int>();
+            await Until.TrueAsync(
+                () =>
+                {
+                    var logs = connection.GetServers()[0].Keys(pattern: "*:log:*").SelectMany(log => connection.GetDatabase().StreamRange(log));
+                    told = [.. logs.Select(SharedForm.ReadUpdates).OfType<SharedUpdates>().Select(entry => entry.Updates.Count)];
+                    return told.Sum() >= updates;
+                },
+                Patience);
+            return told;
+        }
+
+        public Task KillRedisAsync() => redis.KillAsync();
+
         public async Task KillAsync(int replica) => await gateways[replica].DisposeAsync();
 
         public async ValueTask DisposeAsync()
@@ -243,6 +307,8 @@ public class ReplicaTests
             }
             return null;
         }
+
+        public Task<string> RestAsync() => reader.ReadToEndAsync();
 
         public void Dispose()
         {
