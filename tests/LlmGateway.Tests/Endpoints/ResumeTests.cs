@@ -427,11 +427,12 @@ public class ResumeTests
 
     private static JsonElement JsonElementOf(string json) => JsonElement.Parse(json);
 
+    /// <summary>The next frame that says something: a stream that has to wait for it begins with one that does not.</summary>
     private static async Task<string> DataFrameAsync(RawClient client)
     {
         while (true)
         {
-            if (await client.ReadFrameAsync() is { } frame && frame.Contains("data: ", StringComparison.Ordinal)) return frame;
+            if (await client.ReadFrameAsync() is { } frame && frame.Contains("data: ", StringComparison.Ordinal) && !frame.Contains("""{"delta":""}""", StringComparison.Ordinal)) return frame;
         }
     }
 

@@ -92,9 +92,11 @@ internal sealed class FollowedCall(
         return holder == owner;
     }
 
-    private LlmException Died() => new(
-        LlmErrorKind.UpstreamUnavailable,
-        _redisIsSilent
+    private LlmException Died()
+    {
+        var why = _redisIsSilent
             ? "Another gateway was giving this answer, and Redis, which connects the two, does not answer any more. Try again."
-            : "The gateway that was giving this answer has gone. Try again.") { MayBeAskedAgain = true };
+            : "The gateway that was giving this answer has gone. Try again.";
+        return new LlmException(LlmErrorKind.UpstreamUnavailable, why) { MayBeAskedAgain = true };
+    }
 }
