@@ -70,7 +70,8 @@ internal static class LlmServices
         var (store, options) = (services.GetRequiredService<AnswerStore>(), services.GetRequiredService<CacheOptions>());
         var timeProvider = services.GetRequiredService<TimeProvider>();
         var calls = new GenerationCalls(
-            inner, store, services.GetRequiredService<SharedCalls>(), options, timeProvider, services.GetRequiredService<ILogger<GenerationCalls>>());
+            inner, store, services.GetRequiredService<SharedCalls>(), options, services.GetRequiredService<LlmOptions>().Resilience.MaxDuration, timeProvider,
+            services.GetRequiredService<ILogger<GenerationCalls>>());
         services.GetRequiredService<Work>().CallsEnd.Register(calls.End);
         return new GeneratingLlmClient(inner, calls, store, options, timeProvider);
     }

@@ -140,8 +140,38 @@ public abstract class BrokenStreamTests(Wire wire)
         await gateway.Upstream.WaitForAsync(upstream => upstream.Stats.InFlight == 0, Soon);
     }
 
-    private Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(
-        wire, "Llm:Resilience:MaxRetries=1", "Llm:OpenAI:IdleTimeout=00:00:00.400", "Llm:Anthropic:IdleTimeout=00:00:00.400", "Llm:Resilience:BreakerMinimumThroughput=1000");
+    /// <summary>It is never silent for long, and never comes to its end.</summary>
+    [Fact]
+    public async Task AStreamThatDripsForEverIsNoReply()
+    {
+        await using var gateway = await StartAsync("Llm:Resilience:MaxDuration=00:00:00.700");
+        gateway.Upstream.Script = new FakeScript { Pieces = [.. Enumerable.Repeat(".", 900)], Delay = TimeSpan.FromMilliseconds(50) };
+
+        var stream = await gateway.Client.GetStringAsync($"/chat-stream?message={Secret}");
+        using var json = await PostJsonAsync(gateway);
+
+        Assert.Equal("upstream_timeout", EventText.Failure(stream, retryable: true, EventText.Text(EventText.Json(stream))));
+        await AssertProblemAsync(json, 504, "upstream_timeout", retryable: true);
+        await gateway.Upstream.WaitForAsync(upstream => upstream.Aborted == 2, Soon);
+    }
+
+    [Fact]
+    public async Task AStreamThatIsLongerThanAnAnswerMayBeIsNoReply()
+    {
+        await using var gateway = await StartAsync("Llm:OpenAI:MaxResponseBytes=1024", "Llm:Anthropic:MaxResponseBytes=1024");
+        // 1,023 bytes, and one of two bytes.
+        gateway.Upstream.Script = new FakeScript { Pieces = [new string('a', 1023), "é", "never told"] };
+
+        var stream = await gateway.Client.GetStringAsync($"/chat-stream?message={Secret}");
+        using var json = await PostJsonAsync(gateway);
+
+        Assert.Equal("upstream_invalid_response", EventText.Failure(stream, retryable: true, new string('a', 1023)));
+        await AssertProblemAsync(json, 502, "upstream_invalid_response", retryable: true);
+        await gateway.Upstream.WaitForAsync(upstream => upstream.Stats.InFlight == 0, Soon);
+    }
+
+    private Task<GatewayHost> StartAsync(params string[] more) => GatewayHost.StartAsync(
+        wire, [.. more, "Llm:Resilience:MaxRetries=1", "Llm:OpenAI:IdleTimeout=00:00:00.400", "Llm:Anthropic:IdleTimeout=00:00:00.400", "Llm:Resilience:BreakerMinimumThroughput=1000"]);
 
     private static FakeScript Break(string how, int after)
     {

@@ -97,6 +97,7 @@ public class ConfigurationTests
     [InlineData("Llm:Resilience:BaseDelay=00:00:00")]
     [InlineData("Llm:Resilience:AttemptTimeout=00:00:00")]
     [InlineData("Llm:Resilience:TotalTimeout=-00:00:01")]
+    [InlineData("Llm:Resilience:MaxDuration=00:00:00")]
     [InlineData("Llm:Resilience:BreakerFailureRatio=0")]
     [InlineData("Llm:Resilience:BudgetMax=-1")]
     public async Task RefusesAWrongValueByItsName(string setting, string? named = null, string? other = null)

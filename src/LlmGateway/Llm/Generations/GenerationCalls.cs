@@ -9,7 +9,7 @@ namespace LlmGateway.Llm.Generations;
 /// and tells their end.
 /// </summary>
 internal sealed partial class GenerationCalls(
-    ILlmClient inner, AnswerStore store, SharedCalls shared, CacheOptions options, TimeProvider timeProvider, ILogger<GenerationCalls> logger)
+    ILlmClient inner, AnswerStore store, SharedCalls shared, CacheOptions options, TimeSpan maxDuration, TimeProvider timeProvider, ILogger<GenerationCalls> logger)
     : IAsyncDisposable
 {
     private const int MaxRounds = 5;
@@ -208,13 +208,25 @@ internal sealed partial class GenerationCalls(
     /// <summary>Before the end is told: whoever comes after it finds what is stored, or starts anew.</summary>
     private void Remove(GenerationKey key, Generation generation) => _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, generation));
 
-    /// <summary>A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.</summary>
-    private Task<LlmResponse> CallAsync(Generation generation, LlmRequest request) =>
-        request.Task == LlmTask.Chat ? StreamAsync(generation, request) : inner.CompleteAsync(request, generation.Aborted);
-
-    private async Task<LlmResponse> StreamAsync(Generation generation, LlmRequest request)
+    /// <summary>Bounded in time: nobody may be left to end it who waits for all of it.</summary>
+    private async Task<LlmResponse> CallAsync(Generation generation, LlmRequest request)
     {
-        await using var updates = inner.StreamAsync(request, generation.Aborted).GetAsyncEnumerator(generation.Aborted);
+        using var late = new CancellationTokenSource(maxDuration, timeProvider);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(generation.Aborted, late.Token);
+        try
+        {
+            // A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.
+            return request.Task == LlmTask.Chat ? await StreamAsync(generation, request, ending.Token) : await inner.CompleteAsync(request, ending.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !generation.Aborted.IsCancellationRequested)
+        {
+            throw new LlmException(LlmErrorKind.UpstreamTimeout, $"The answer had not come to its end after {maxDuration.TotalSeconds:0.###} s.");
+        }
+    }
+
+    private async Task<LlmResponse> StreamAsync(Generation generation, LlmRequest request, CancellationToken cancellationToken)
+    {
+        await using var updates = inner.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (true)
         {
             var next = updates.MoveNextAsync();

@@ -41,6 +41,8 @@ internal sealed class ProviderFailures(string provider, string keyVariable)
     public LlmException Invalid(string message, Exception? exception = null) =>
         new(LlmErrorKind.UpstreamInvalidResponse, message, exception) { Provider = provider };
 
+    public LlmException TooLong(int maxBytes) => Invalid($"The model's provider sent more than {maxBytes} bytes.");
+
     public LlmException BrokenOff() => Invalid("The model's provider broke the stream off before its end.");
 
     public LlmException Filtered() =>

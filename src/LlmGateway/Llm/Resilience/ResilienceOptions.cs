@@ -20,6 +20,9 @@ public sealed record ResilienceOptions
     /// <summary>For all calls of a request and the waits between them: to the whole answer, or to the first token of a stream.</summary>
     public TimeSpan TotalTimeout { get; set; } = TimeSpan.FromSeconds(120);
 
+    /// <summary>For the whole answer, whoever reads it: a stream that goes on and on, however slowly, ends here.</summary>
+    public TimeSpan MaxDuration { get; set; } = TimeSpan.FromMinutes(10);
+
     /// <summary>The circuit opens when this part of the calls failed, 0 to 1.</summary>
     public double BreakerFailureRatio { get; set; } = 0.8;
 
@@ -50,6 +53,7 @@ public sealed record ResilienceOptions
             Range(MaxDelay, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5)),
             Range(AttemptTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             Range(TotalTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+            Range(MaxDuration, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1)),
             Range(BreakerFailureRatio, 0.01, 1),
             Range(BreakerMinimumThroughput, 2, 1_000_000),
             Range(BreakerSamplingDuration, TimeSpan.FromSeconds(0.5), TimeSpan.FromHours(1)),

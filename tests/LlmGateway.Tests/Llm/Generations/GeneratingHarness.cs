@@ -3,6 +3,7 @@ using System.Reflection;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
 using LlmGateway.Llm.Generations.Redis;
+using LlmGateway.Llm.Resilience;
 using LlmGateway.Tests.Hosts;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -24,7 +25,7 @@ internal sealed class GeneratingHarness : IAsyncDisposable
         _redis = new RedisConnection(_noRedis, Time, NullLogger<RedisConnection>.Instance);
         _redisAnswers = new RedisAnswers(_redis, _noRedis, NullLogger<RedisAnswers>.Instance);
         var store = new AnswerStore(Options, _redisAnswers, Time);
-        var calls = new GenerationCalls(Upstream, store, new SharedCalls(_redis, _redisAnswers, _noRedis, Time), Options, Time, Log);
+        var calls = new GenerationCalls(Upstream, store, new SharedCalls(_redis, _redisAnswers, _noRedis, Time), Options, new ResilienceOptions().MaxDuration, Time, Log);
         Client = new GeneratingLlmClient(Upstream, calls, store, Options, Time);
     }
 

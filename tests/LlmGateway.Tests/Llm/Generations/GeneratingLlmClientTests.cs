@@ -49,6 +49,26 @@ public sealed class GeneratingLlmClientTests : IAsyncLifetime
         Assert.All(whole, response => Assert.Equal(CacheStatus.Coalesced, response.Cache?.Status));
     }
 
+    [Theory]
+    [InlineData(LlmTask.Chat)]
+    [InlineData(LlmTask.Summarize)]
+    public async Task ACallThatDoesNotEndIsEndedInTimeForAllItsReaders(LlmTask task)
+    {
+        var (stream, whole) = (_harness.Stream(Ask(task, "hi")), _harness.Complete(Ask(task, "hi")));
+        for (var i = 0; i < 29; i++)
+        {
+            Call.Say("a");
+            _harness.Time.Advance(TimeSpan.FromSeconds(20));
+        }
+        Assert.False(stream.IsCompleted || whole.IsCompleted || Call.Token.IsCancellationRequested);
+
+        _harness.Time.Advance(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(LlmErrorKind.UpstreamTimeout, (await stream).Failure?.Kind);
+        Assert.Equal(LlmErrorKind.UpstreamTimeout, (await Assert.ThrowsAsync<LlmException>(() => whole)).Kind);
+        Assert.True(Call.Token.IsCancellationRequested);
+    }
+
     [Fact]
     public async Task OneCallServesAllWhoseAnswerComesInOnePiece()
     {

@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Anthropic;
 using Anthropic.Exceptions;
 using Anthropic.Models.Messages;
@@ -73,6 +74,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
+        long bytes = 0;
         var usage = new AnthropicUsage();
         var ended = false;
         while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
@@ -83,6 +85,8 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
             usage = usage.Then(data.Usage);
             ended = data.Ends;
             if (string.IsNullOrEmpty(data.Text)) continue;
+            bytes += Encoding.UTF8.GetByteCount(data.Text);
+            if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
             yield return new LlmUpdate { Text = data.Text, Origin = origin };
             origin = null;
         }
@@ -134,7 +138,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     {
         await using var content = await response.ReadAsStream(cancellationToken);
         using var body = await BoundedBuffer.ReadAsync(content, _options.MaxResponseBytes, cancellationToken);
-        if (body.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
+        if (body.Truncated) throw _failures.TooLong(_options.MaxResponseBytes);
         var answer = AnthropicEvent.Parse(body.Memory.Span);
         var finish = Finish(answer.StopReason ?? throw _failures.Invalid("The model's provider sent an answer without an end."));
         return new LlmResponse

@@ -2,6 +2,7 @@ using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Text;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Pacing;
 using OpenAI.Chat;
@@ -78,6 +79,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
+        long bytes = 0;
         LlmUsage? usage = null;
         while (await _call.MoveNextAsync(events, idle, cancellationToken))
         {
@@ -88,6 +90,8 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
             if (chunk.FinishReason is { } reason) finish = new FinishReason(reason);
             usage = chunk.Usage ?? usage;
             if (string.IsNullOrEmpty(chunk.Text)) continue;
+            bytes += Encoding.UTF8.GetByteCount(chunk.Text);
+            if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
             yield return new LlmUpdate { Text = chunk.Text, Origin = origin };
             origin = null;
         }
@@ -111,7 +115,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
             using (response)
             {
                 using var answer = await BoundedBuffer.ReadAsync(response.ContentStream ?? Stream.Null, _options.MaxResponseBytes, cancellationToken);
-                if (answer.Truncated) throw _failures.Invalid($"The model's provider sent more than {_options.MaxResponseBytes} bytes.");
+                if (answer.Truncated) throw _failures.TooLong(_options.MaxResponseBytes);
                 return read(answer.Memory, queued);
             }
         }
