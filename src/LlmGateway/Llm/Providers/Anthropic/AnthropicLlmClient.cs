@@ -2,9 +2,9 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Anthropic;
+using Anthropic.Core;
 using Anthropic.Exceptions;
 using Anthropic.Models.Messages;
-using Anthropic.Services;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Pacing;
 using HttpResponse = Anthropic.Core.HttpResponse;
@@ -24,7 +24,6 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     private readonly ProviderCall _call;
     private readonly HttpClient _http;
     private readonly AnthropicClient _client;
-    private readonly IMessageServiceWithRawResponse _messages;
     private readonly Pacer? _pacer;
 
     /// <param name="failures">Names the provider.</param>
@@ -50,13 +49,11 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
             MaxRetries = 0,
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        _messages = _client.Messages.WithRawResponse;
     }
 
     public async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
-        var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
-        var (response, queued) = await _call.GuardAsync(SendAsync(request, parameters, _messages.Create, cancellationToken), null, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: false, cancellationToken), null, cancellationToken);
         using (response)
             return await _call.GuardAsync(ReadAsync(response, request, queued, cancellationToken), null, cancellationToken);
     }
@@ -65,8 +62,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     {
         using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
-        var parameters = AnthropicRequestWriter.Message(request, _models.Find(request.Model));
-        var (response, queued) = await _call.GuardAsync(SendAsync(request, parameters, _messages.CreateStreaming, call.Token), idle, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: true, call.Token), idle, cancellationToken);
         using var answer = response;
         await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
         await using var events = SseParser.Create(content, static (_, data) => AnthropicEvent.Parse(data))
@@ -106,17 +102,21 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
     }
 
     /// <returns>An answer with status 200, its body not yet read, and how long the call has waited to be sent.</returns>
-    private async ValueTask<(T Response, TimeSpan Queued)> SendAsync<T>(
-        LlmRequest request, MessageCreateParams parameters, Func<MessageCreateParams, CancellationToken, Task<T>> method, CancellationToken cancellationToken)
-        where T : HttpResponse
+    private async ValueTask<(HttpResponse Response, TimeSpan Queued)> SendAsync(LlmRequest request, bool stream, CancellationToken cancellationToken)
     {
+        // Not the SDK's methods for messages: they read the typed form of what we have written, by reflection.
+        var message = new HttpRequest<MessageCreateParams>
+        {
+            Method = HttpMethod.Post,
+            Params = AnthropicRequestWriter.Message(request, _models.Find(request.Model), stream),
+        };
         var pacer = _pacer?.Of(request.Model);
         var ticket = pacer is null ? default : await pacer.EnterAsync(Pacer.Tokens(request), cancellationToken);
         RateLimitHeaders? limits = null;
         TimeSpan? limited = null;
         try
         {
-            var response = await method(parameters, cancellationToken);
+            var response = await _client.WithRawResponse.Execute(message, cancellationToken);
             if (pacer is not null) limits = RateLimitHeaders.OfAnthropic(name => response.TryGetHeaderValues(name, out var values) ? values.FirstOrDefault() : null);
             return (response, ticket.Queued);
         }

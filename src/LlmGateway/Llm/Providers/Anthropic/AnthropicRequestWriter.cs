@@ -1,5 +1,8 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using Anthropic.Core;
 using Anthropic.Models.Messages;
 using LlmGateway.Llm.Models;
 
@@ -11,22 +14,23 @@ internal static class AnthropicRequestWriter
     // Anthropic's strict schemas know no bounds: what is out of bounds is found when the answer is checked.
     private static readonly string[] UnknownToStrictSchemas = ["minimum", "maximum"];
 
+    static AnthropicRequestWriter() => AnthropicJson.TellTheSdk();
+
     /// <summary>The SDK's typed parameters lack what older models take: the body is ours, the rest of the call the SDK's.</summary>
-    public static MessageCreateParams Message(LlmRequest request, ModelInfo? model) =>
-        MessageCreateParams.FromRawUnchecked(Headers(request), new Dictionary<string, JsonElement>(), Body(request, model));
+    public static MessageCreateParams Message(LlmRequest request, ModelInfo? model, bool stream) =>
+        MessageCreateParams.FromRawUnchecked(Headers(request), new Dictionary<string, JsonElement>(), Body(request, model, stream));
 
     private static Dictionary<string, JsonElement> Headers(LlmRequest request) =>
         request.RequestId is { } id ? new() { ["X-Client-Request-Id"] = JsonElement.Parse($"\"{JsonEncodedText.Encode(id)}\"") } : [];
 
-    private static Dictionary<string, JsonElement> Body(LlmRequest request, ModelInfo? model)
+    private static IReadOnlyDictionary<string, JsonElement> Body(LlmRequest request, ModelInfo? model, bool stream)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer)) Write(json, request, model);
-        var reader = new Utf8JsonReader(buffer.WrittenSpan);
-        return JsonElement.ParseValue(ref reader).EnumerateObject().ToDictionary(property => property.Name, property => property.Value);
+        using (var json = new Utf8JsonWriter(buffer)) Write(json, request, model, stream);
+        return JsonSerializer.Deserialize(buffer.WrittenSpan, AnthropicJson.Default.IReadOnlyDictionaryStringJsonElement)!;
     }
 
-    private static void Write(Utf8JsonWriter json, LlmRequest request, ModelInfo? model)
+    private static void Write(Utf8JsonWriter json, LlmRequest request, ModelInfo? model, bool stream)
     {
         json.WriteStartObject();
         json.WriteString("model"u8, model?.UpstreamModel ?? request.Model);
@@ -53,6 +57,7 @@ internal static class AnthropicRequestWriter
         var told = request.Tool is { } && model is { ForcedTool: false };
         if (told || model?.Effort is not null) WriteOutput(json, told ? request.Tool : null, model?.Effort);
         if (request.Tool is { } tool && !told) WriteForcedTool(json, tool);
+        if (stream) json.WriteBoolean("stream"u8, true);
         json.WriteEndObject();
     }
 
@@ -106,4 +111,17 @@ internal static class AnthropicRequestWriter
         }
         json.WriteEndObject();
     }
+}
+
+/// <summary>
+/// The form in which the SDK takes a body. It would serialize it by reflection, which a program that is compiled ahead of time has not, and gives
+/// no way to say how else: so its own options are told.
+/// </summary>
+[JsonSerializable(typeof(IReadOnlyDictionary<string, JsonElement>))]
+internal sealed partial class AnthropicJson : JsonSerializerContext
+{
+    public static void TellTheSdk() => SerializerOptions(null).TypeInfoResolver = Default;
+
+    [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "SerializerOptions")]
+    private static extern ref JsonSerializerOptions SerializerOptions(ModelBase? of);
 }
