@@ -41,6 +41,8 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
         var start = GatewayProgram.With(["--environment=Production", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
         start.Environment["OPENAI_API_KEY"] = GatewayHost.Key;
         start.Environment["OPENAI_BASE_URL"] = upstream.BaseAddress.ToString();
+        start.Environment["ANTHROPIC_API_KEY"] = GatewayHost.Key;
+        start.Environment["ANTHROPIC_BASE_URL"] = upstream.AnthropicAddress.ToString();
         var gateway = new GatewayProcess(Process.Start(start)!);
         gateway._process.BeginOutputReadLine();
         gateway._process.BeginErrorReadLine();

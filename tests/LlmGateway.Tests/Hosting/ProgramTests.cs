@@ -1,0 +1,91 @@
+using System.Net;
+using System.Text.Json;
+using LlmGateway.FakeOpenAI;
+using LlmGateway.Tests.Hosts;
+
+namespace LlmGateway.Tests.Hosting;
+
+/// <summary>Each thing that the program does, once, as a process: what is compiled ahead of time may lack what the tests' own process has.</summary>
+public class ProgramTests
+{
+    [Theory]
+    [InlineData("gpt-4o-mini")]
+    [InlineData("claude-haiku-4-5")]
+    [InlineData("claude-haiku-5-5")]
+    public async Task AnswersEveryTaskByEveryProvider(string model)
+    {
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream);
+        using var client = new HttpClient { BaseAddress = gateway.Address };
+
+        var summary = await JsonAsync(client, "/summarize", $$"""{"text":"Once upon a time.","model":"{{model}}"}""");
+        var category = await JsonAsync(client, "/classify", $$"""{"text":"My invoice is wrong.","model":"{{model}}"}""");
+        var reply = await JsonAsync(client, "/chat", $$"""{"message":"Hello.","model":"{{model}}"}""");
+        var dryRun = await JsonAsync(client, "/chat?dry_run=1", $$"""{"message":"How much?","model":"{{model}}"}""");
+        var stream = await TextAsync(client, GatewayCalls.Post("/chat-stream", $$"""{"message":"Tell me more.","model":"{{model}}"}"""));
+        var events = await TextAsync(client, new HttpRequestMessage(HttpMethod.Get, $"/chat-stream?message=And+more&model={model}"));
+
+        Assert.NotEmpty(summary.GetProperty("summary").GetString()!);
+        Assert.NotEmpty(category.GetProperty("category").GetString()!);
+        Assert.Equal("stop", reply.GetProperty("finish_reason").GetString());
+        Assert.Equal(1, dryRun.GetProperty("calls").GetInt32());
+        Assert.EndsWith("data: [DONE]\n\n", stream, StringComparison.Ordinal);
+        Assert.Contains("data: [DONE]\n", events, StringComparison.Ordinal);
+        Assert.Equal(5, upstream.Calls);
+        Assert.All(upstream.Requests, request => Assert.Equal(FakeOutcome.Completed, request.Outcome));
+    }
+
+    [Fact]
+    public async Task ServesWhatNoModelIsAskedFor()
+    {
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream);
+        using var client = new HttpClient { BaseAddress = gateway.Address };
+
+        var vectors = await JsonAsync(client, "/embeddings", """{"input":["a","b"]}""");
+        var ticket = await JsonAsync(client, "/chat-stream/tickets", """{"message":"Later."}""");
+        using var document = JsonDocument.Parse(await client.GetStringAsync("/openapi/v1.json"));
+        var page = await client.GetStringAsync("/");
+        var module = await client.GetStringAsync("/client.js");
+        using var ready = await client.GetAsync("/health/ready");
+        using var malformed = await client.SendAsync(GatewayCalls.Post("/summarize", """{"text":1}"""));
+
+        Assert.Equal(2, vectors.GetProperty("embeddings").GetArrayLength());
+        Assert.StartsWith("/chat-stream?ticket=", ticket.GetProperty("url").GetString(), StringComparison.Ordinal);
+        Assert.True(document.RootElement.GetProperty("components").GetProperty("schemas").TryGetProperty("SummarizeRequest", out _));
+        Assert.Contains("<title>", page, StringComparison.Ordinal);
+        Assert.Contains("export", module, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        await Problem.AssertAsync(malformed, 400, "invalid_request");
+    }
+
+    [Theory]
+    [InlineData("gpt-4o-mini")]
+    [InlineData("claude-haiku-4-5")]
+    public async Task NamesAFailureOfItsProvider(string model)
+    {
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream, "Llm:Resilience:MaxRetries=0");
+        using var client = new HttpClient { BaseAddress = gateway.Address };
+        upstream.Script = new FakeScript { Status = 429, RetryAfter = "7" };
+
+        using var response = await client.SendAsync(GatewayCalls.Post("/summarize", $$"""{"text":"Once upon a time.","model":"{{model}}"}"""));
+
+        var problem = await Problem.AssertAsync(response, 429, "upstream_rate_limited", retryable: true);
+        Assert.InRange(problem.GetProperty("retry_after_ms").GetInt64(), 6_000, 7_000);
+    }
+
+    private static async Task<JsonElement> JsonAsync(HttpClient client, string path, string json)
+    {
+        using var request = GatewayCalls.Post(path, json, "application/json");
+        return JsonElement.Parse(await TextAsync(client, request));
+    }
+
+    private static async Task<string> TextAsync(HttpClient client, HttpRequestMessage request)
+    {
+        using var response = await client.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, text);
+        return text;
+    }
+}
