@@ -18,15 +18,20 @@ internal static class CategoryRules
     private const int MaxNameLength = 100;
     private const int MaxDescriptionLength = 1000;
 
-    public static IEnumerable<string> Problems(IReadOnlyList<Category?> categories, int limit)
+    /// <returns>What is wrong, and where: in the list itself, or in one of its categories, counted from 0.</returns>
+    public static IEnumerable<(string Place, string Problem)> Problems(IReadOnlyList<Category?> categories, int limit)
     {
-        if (categories.Count < 2 || categories.Count > limit) yield return $"Give 2 to {limit} categories.";
-        if (categories.Any(category => category is null || string.IsNullOrWhiteSpace(category.Name) || category.Name.Length > MaxNameLength || category.Name.Any(char.IsControl)))
-            yield return $"Each category needs a name of 1 to {MaxNameLength} characters, without line breaks.";
-        if (categories.Any(category => category?.Description is { Length: > MaxDescriptionLength }))
-            yield return $"A description may have {MaxDescriptionLength} characters.";
-        if (categories.Select(category => category?.Name).Distinct(StringComparer.Ordinal).Count() < categories.Count)
-            yield return "Each category may be named once.";
+        if (categories.Count < 2 || categories.Count > limit) yield return ("", $"Give 2 to {limit} categories.");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < categories.Count; i++)
+        {
+            if (categories[i] is not { } category) yield return ($"[{i}]", "This field takes a name, or an object with name and description.");
+            else if (string.IsNullOrWhiteSpace(category.Name) || category.Name.Length > MaxNameLength || category.Name.Any(char.IsControl))
+                yield return ($"[{i}].name", $"A category needs a name of 1 to {MaxNameLength} characters, without line breaks.");
+            else if (!names.Add(category.Name)) yield return ($"[{i}].name", "Each category may be named once.");
+            if (categories[i] is { Description.Length: > MaxDescriptionLength })
+                yield return ($"[{i}].description", $"A description may have {MaxDescriptionLength} characters.");
+        }
     }
 }
 

@@ -79,8 +79,8 @@ internal static class Classify
         validation.Text(request.Text, "text");
         if (request.Categories is not null)
         {
-            foreach (var problem in CategoryRules.Problems(request.Categories, options.MaxCategories))
-                validation.Require(false, "categories", problem);
+            foreach (var (place, problem) in CategoryRules.Problems(request.Categories, options.MaxCategories))
+                validation.Require(false, "categories" + place, problem);
         }
         validation.Throw();
     }

@@ -39,6 +39,19 @@ internal static class OpenApiDetails
             JsonSchemaType.Boolean,
             "1 asks no model, and answers { input_tokens, max_output_tokens, chunks, calls, max_cost_usd, cached }: what the request would take.");
 
+    /// <summary>The same answer as a stream, to whoever accepts one: its frames are no JSON body.</summary>
+    public static RouteHandlerBuilder WithStream(this RouteHandlerBuilder endpoint) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+    {
+        if (operation.Responses?["200"] is OpenApiResponse { Content: { } content })
+        {
+            content[ChatStream.MediaType] = new OpenApiMediaType
+            {
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Frames, each a line data: with JSON and an empty line; data: [DONE] is the last." },
+            };
+        }
+        return Task.CompletedTask;
+    });
+
     /// <summary>The header with which EventSource comes back.</summary>
     public static RouteHandlerBuilder WithLastEventId(this RouteHandlerBuilder endpoint) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
     {

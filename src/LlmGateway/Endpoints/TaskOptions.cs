@@ -93,6 +93,6 @@ internal sealed class ClassifyOptions : TaskOptions
     {
         var problems = base.Problems();
         if (MaxCategories < 1) problems = problems.Append("MaxCategories: give 1 or more.");
-        return problems.Concat(CategoryRules.Problems(Categories, MaxCategories).Select(problem => "Categories: " + problem));
+        return problems.Concat(CategoryRules.Problems(Categories, MaxCategories).Select(problem => $"Categories{problem.Place}: {problem.Problem}"));
     }
 }

@@ -16,7 +16,10 @@ internal static class GatewayServices
         services.AddOptions<HttpOptions>().Bind(builder.Configuration.GetSection("Http"), Strict).Checked("Http");
         services.AddOptions<StreamingOptions>().Bind(builder.Configuration.GetSection("Streaming"), Strict).Checked("Streaming");
         services.AddOptions<TicketOptions>().Bind(builder.Configuration.GetSection("Ticket"), Strict).Checked("Ticket");
-        services.AddOptions<CorsOptions>().Bind(builder.Configuration.GetSection("Cors"), Strict).Checked("Cors");
+        services.AddOptions<CorsOptions>().Bind(builder.Configuration.GetSection("Cors"), Strict)
+            // The binder passes over a list that is one text, and the origins in it would be refused without a word.
+            .Configure(options => options.Origins.AddRange((builder.Configuration["Cors:Origins"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+            .Checked("Cors");
         services.AddOptions<ShutdownOptions>().Bind(builder.Configuration.GetSection("Shutdown"), Strict).Checked("Shutdown");
         services.AddOptions<SummarizeOptions>().Bind(builder.Configuration.GetSection("Summarize"), Strict).Checked("Summarize");
         services.AddOptions<ChatOptions>().Bind(builder.Configuration.GetSection("Chat"), Strict).Checked("Chat");

@@ -10,6 +10,9 @@ internal interface ISettings
     IEnumerable<string> Problems();
 }
 
+/// <param name="Name">A section that somebody reads.</param>
+internal sealed record SettingsSection(string Name);
+
 internal static class SettingsExtensions
 {
     /// <summary>Checks the section at start and lets it be injected as it is.</summary>
@@ -19,6 +22,7 @@ internal static class SettingsExtensions
         where T : class, ISettings
     {
         builder.Services.AddSingleton<IValidateOptions<T>>(new Validator<T>(section));
+        builder.Services.AddSingleton(new SettingsSection(section));
         builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<T>>().Value);
         builder.ValidateOnStart();
     }

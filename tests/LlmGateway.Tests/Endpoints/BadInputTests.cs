@@ -22,15 +22,18 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         ["/classify model"] = ["1", "true", "[]", "{}"],
         ["/classify categories"] =
         [
-            "[]", "[\"one\"]", "[\"a\",\"a\"]", "[\"a\",null]", "[\"a\",\"\"]", "[\"a\",\" \"]", "[\"a\",{}]", "[\"a\",{\"name\":null}]", "[\"a\",{\"description\":\"d\"}]",
-            "{}", "\"a,b\"", "5",
-            "[\"a\",\"line\\nbreak\"]", "[\"a\",\"nul\\u0000\"]", $"[\"a\",\"{new string('b', 101)}\"]", $"[\"a\",{{\"name\":\"b\",\"description\":\"{new string('c', 1001)}\"}}]",
-            $"[{string.Join(',', Enumerable.Range(0, 101).Select(i => $"\"c{i}\""))}]",
+            "[]", "[\"one\"]", "{}", "\"a,b\"", "5", $"[{string.Join(',', Enumerable.Range(0, 101).Select(i => $"\"c{i}\""))}]",
         ],
         ["/classify categories[1]"] =
         [
-            "[\"a\",1]", "[\"a\",true]", "[\"a\",[]]", "[\"a\",{\"name\":1}]", "[\"a\",{\"name\":[]}]", "[\"a\",{\"name\":\"b\",\"description\":1}]",
+            "[\"a\",null]", "[\"a\",1]", "[\"a\",true]", "[\"a\",[]]", "[\"a\",{\"name\":1}]", "[\"a\",{\"name\":[]}]", "[\"a\",{\"name\":\"b\",\"description\":1}]",
         ],
+        ["/classify categories[1].name"] =
+        [
+            "[\"a\",\"a\"]", "[\"a\",\"\"]", "[\"a\",\" \"]", "[\"a\",{}]", "[\"a\",{\"name\":null}]", "[\"a\",{\"description\":\"d\"}]",
+            "[\"a\",\"line\\nbreak\"]", "[\"a\",\"nul\\u0000\"]", $"[\"a\",\"{new string('b', 101)}\"]",
+        ],
+        ["/classify categories[1].description"] = [$"[\"a\",{{\"name\":\"b\",\"description\":\"{new string('c', 1001)}\"}}]"],
         ["/chat message"] = ["null", "\"\"", "\" \"", "1", "true", "[]", "{}"],
         ["/chat system"] = ["1", "true", "[]", "{}"],
         ["/chat model"] = ["1", "true", "[]", "{}"],

@@ -25,6 +25,20 @@ public class CorsTests
         AssertAllowed(response, App);
     }
 
+    /// <summary>As people write a list in a variable.</summary>
+    [Theory]
+    [InlineData("Cors:Origins=" + App)]
+    [InlineData("Cors:Origins=http://localhost:5173, " + App)]
+    [InlineData("Cors:Origins=" + App, "Cors:Origins:0=http://localhost:5173")]
+    public async Task OriginsMayStandInOneText(params string[] settings)
+    {
+        await using var gateway = await GatewayHost.StartAsync(settings);
+
+        using var response = await gateway.Client.SendAsync(From(App, new HttpRequestMessage(HttpMethod.Get, "/health/live")));
+
+        AssertAllowed(response, App);
+    }
+
     [Fact]
     public async Task AnErrorCanBeReadToo()
     {

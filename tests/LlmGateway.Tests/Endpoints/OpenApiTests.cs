@@ -99,12 +99,14 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("/chat-stream", "get")]
     [InlineData("/chat-stream", "post")]
     [InlineData("/chat", "post")]
+    [InlineData("/summarize", "post")]
     public async Task TellsThatTheAnswerIsAStream(string path, string method)
     {
         var document = await DocumentAsync();
 
-        Assert.True(document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses").GetProperty("200").GetProperty("content")
-            .TryGetProperty("text/event-stream", out _));
+        var content = document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses").GetProperty("200").GetProperty("content");
+        // Of text: the fields of the JSON answer are not those of the frames.
+        Assert.Equal("string", content.GetProperty("text/event-stream").GetProperty("schema").GetProperty("type").GetString());
     }
 
     [Fact]

@@ -37,6 +37,7 @@ public class ConfigurationTests
     [InlineData("Ticket:TimeToLive=00:00:00")]
     [InlineData("Ticket:MaxBytes=-1")]
     [InlineData("Cors:Origins:0=*")]
+    [InlineData("Cors:Origins=https://app.example.com,*")]
     [InlineData("Cors:Origins:0=app.example.com")]
     [InlineData("Cors:Origins:0=https://app.example.com/")]
     [InlineData("Cors:Origins:0=https://*.example.com")]
@@ -148,6 +149,17 @@ public class ConfigurationTests
         var failures = await FailuresAsync(setting);
 
         Assert.Contains(failures, failure => failure.Contains(setting.Split('=')[0].Split(':').Last(part => part != "0" && part != "x" && part != "ContextWindow"), StringComparison.Ordinal));
+    }
+
+    /// <summary>What stands there may be another program's: it is told, and no reason not to start.</summary>
+    [Fact]
+    public async Task TellsOfASectionThatNobodyReads()
+    {
+        await using var gateway = await GatewayHost.StartAsync("Streming:OpenAfter=00:00:05", "Logging:LogLevel:Default=Warning", "streaming:OpenAfter=00:00:05", "Word=1");
+
+        await Until.TrueAsync(() => gateway.Log.Of("UnreadSection").Count > 0, TimeSpan.FromSeconds(10));
+        Assert.Contains(gateway.Log.Of("UnreadSection"), logged => logged.RenderMessage(CultureInfo.InvariantCulture).Contains("Streming", StringComparison.Ordinal));
+        Assert.DoesNotContain(gateway.Log.Of("UnreadSection"), logged => logged.Properties["Section"].ToString().Trim('"') is "Logging" or "Streaming" or "streaming" or "Word" or "Llm" or "Log");
     }
 
     [Fact]
