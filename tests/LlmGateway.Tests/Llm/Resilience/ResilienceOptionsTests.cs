@@ -31,6 +31,7 @@ public sealed class ResilienceOptionsTests
             MaxDelay = TimeSpan.FromHours(1),
             AttemptTimeout = TimeSpan.FromSeconds(-1),
             TotalTimeout = TimeSpan.Zero,
+            MaxDuration = TimeSpan.Zero,
             BreakerFailureRatio = double.NaN,
             BreakerMinimumThroughput = 1,
             BreakerSamplingDuration = TimeSpan.Zero,
