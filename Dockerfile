@@ -1,4 +1,4 @@
-# Compiled ahead of time: the program starts in a tenth of a second, in a third of the memory, and the image holds no runtime.
+# Compiled ahead of time: to the first answer it takes a fifth of the time, and two thirds of the memory, and the image holds no runtime.
 # It is compiled for the machine that builds it: for another architecture, build on one, or under emulation (`--platform`).
 FROM mcr.microsoft.com/dotnet/sdk:10.0-noble-aot AS build
 ARG TARGETARCH
