@@ -35,7 +35,8 @@ public class PacingTests(ITestOutputHelper output)
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Requests} in {took:0.00} s, ideally {Ideal:0.00} s; {refused.Count} refused"));
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
         Assert.DoesNotContain(refused, request => request.ArrivedAt - begin > TimeSpan.FromSeconds(1));
-        Assert.InRange(took, 0, Ideal * 1.1);
+        // A tenth more on a machine that has nothing else to do; the client shares this one.
+        Assert.InRange(took, 0, Ideal * 1.25);
         if (endpoint == "POST /summarize") Assert.Contains(answers, answer => answer["server-timing"]!.StartsWith("queue;dur=", StringComparison.Ordinal));
     }
 

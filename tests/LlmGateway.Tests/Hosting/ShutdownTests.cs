@@ -40,7 +40,7 @@ public class ShutdownTests
     public async Task EveryStreamEndsWithAWord()
     {
         const int Streams = 100;
-        var drain = TimeSpan.FromSeconds(3);
+        var drain = TimeSpan.FromSeconds(5);
         await using var upstream = await FakeOpenAIServer.StartAsync();
         await using var gateway = await GatewayProcess.StartAsync(upstream, $"Shutdown:DrainTimeout={drain}");
         var gate = new FakeGate();
