@@ -114,13 +114,16 @@ internal static class AnthropicRequestWriter
 }
 
 /// <summary>
-/// The form in which the SDK takes a body. It would serialize it by reflection, which a program that is compiled ahead of time has not, and gives
-/// no way to say how else: so its own options are told.
+/// The form in which the SDK takes a body. It serializes it by reflection, and gives no way to say how else: where there is none, in a program that
+/// is compiled ahead of time, its own options are told.
 /// </summary>
 [JsonSerializable(typeof(IReadOnlyDictionary<string, JsonElement>))]
 internal sealed partial class AnthropicJson : JsonSerializerContext
 {
-    public static void TellTheSdk() => SerializerOptions(null).TypeInfoResolver = Default;
+    public static void TellTheSdk()
+    {
+        if (!JsonSerializer.IsReflectionEnabledByDefault) SerializerOptions(null).TypeInfoResolver = Default;
+    }
 
     [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "SerializerOptions")]
     private static extern ref JsonSerializerOptions SerializerOptions(ModelBase? of);
