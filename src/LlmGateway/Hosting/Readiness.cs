@@ -9,7 +9,10 @@ internal sealed partial class Readiness(
     ModelTable models, ProviderChoice choice, Work work, IConfiguration configuration, IEnumerable<SettingsSection> sections, ILogger<Readiness> logger) : BackgroundService
 {
     /// <summary>What the framework reads.</summary>
-    private static readonly string[] Foreign = ["AllowedHosts", "ConnectionStrings", "Kestrel", "Logging"];
+    private static readonly string[] Foreign = ["AllowedHosts", "ConnectionStrings", "Kestrel"];
+
+    /// <summary>Variables of the host: it takes these prefixes off, and they are there with them, too.</summary>
+    private static readonly string[] HostPrefixes = ["ASPNETCORE_", "DOTNET_"];
 
     public bool IsReady => ExecuteTask is { IsCompletedSuccessfully: true } && !work.IsDraining;
 
@@ -26,6 +29,7 @@ internal sealed partial class Readiness(
     private IEnumerable<string> UnreadSections() => configuration.GetChildren()
         .Where(section => section.Key.Length > 0 && section.GetChildren().Any())
         .Select(section => section.Key)
+        .Where(name => !HostPrefixes.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
         .Except(sections.Select(section => section.Name).Concat(Foreign), StringComparer.OrdinalIgnoreCase);
 
     [LoggerMessage(EventId = 18, EventName = "UnreadSection", Level = LogLevel.Warning,

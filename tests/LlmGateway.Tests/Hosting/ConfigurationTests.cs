@@ -155,11 +155,14 @@ public class ConfigurationTests
     [Fact]
     public async Task TellsOfASectionThatNobodyReads()
     {
-        await using var gateway = await GatewayHost.StartAsync("Streming:OpenAfter=00:00:05", "Logging:LogLevel:Default=Warning", "streaming:OpenAfter=00:00:05", "Word=1");
+        await using var gateway = await GatewayHost.StartAsync(
+            "Streming:OpenAfter=00:00:05", "Logging:LogLevel:Default=Warning", "streaming:OpenAfter=00:00:05", "ASPNETCORE_Kestrel:Limits:MaxRequestLineSize=8000", "Word=1");
 
-        await Until.TrueAsync(() => gateway.Log.Of("UnreadSection").Count > 0, TimeSpan.FromSeconds(10));
-        Assert.Contains(gateway.Log.Of("UnreadSection"), logged => logged.RenderMessage(CultureInfo.InvariantCulture).Contains("Streming", StringComparison.Ordinal));
-        Assert.DoesNotContain(gateway.Log.Of("UnreadSection"), logged => logged.Properties["Section"].ToString().Trim('"') is "Logging" or "Streaming" or "streaming" or "Word" or "Llm" or "Log");
+        await Until.TrueAsync(() => Unread().Contains("Streming"), TimeSpan.FromSeconds(10));
+        Assert.Contains("Logging", Unread());
+        Assert.DoesNotContain(Unread(), section => section is "Streaming" or "streaming" or "ASPNETCORE_Kestrel" or "Word" or "Llm" or "Log");
+
+        List<string> Unread() => [.. gateway.Log.Of("UnreadSection").Select(logged => logged.Properties["Section"].ToString().Trim('"'))];
     }
 
     [Fact]
