@@ -114,7 +114,7 @@ internal sealed partial class ChatStream(
     }
 
     private static LlmException Ended(StreamSession stream, CancellationToken expired) =>
-        stream.IsStopped ? new LlmException(LlmErrorKind.StreamStopped, "The stream was stopped on purpose.")
+        stream.IsStopped ? StreamSession.Stopped()
         : expired.IsCancellationRequested ? new LlmException(LlmErrorKind.UpstreamTimeout, "The reply took longer than a stream may.")
         : Work.ShuttingDown();
 

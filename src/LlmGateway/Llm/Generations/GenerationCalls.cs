@@ -220,6 +220,7 @@ internal sealed partial class GenerationCalls(
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !generation.Aborted.IsCancellationRequested)
         {
+            TooLong(request.Model, maxDuration.TotalSeconds, request.RequestId);
             throw new LlmException(LlmErrorKind.UpstreamTimeout, $"The answer had not come to its end after {maxDuration.TotalSeconds:0.###} s.");
         }
     }
@@ -249,4 +250,8 @@ internal sealed partial class GenerationCalls(
 
     [LoggerMessage(EventId = 20, EventName = "GenerationFailed", Level = LogLevel.Error, Message = "Unexpected {Exception}, request {RequestId} {StackTrace}")]
     private partial void Unexpected(string? exception, string? stackTrace, string? requestId);
+
+    [LoggerMessage(EventId = 21, EventName = "GenerationTooLong", Level = LogLevel.Warning,
+        Message = "{Model} had not come to its end after {Seconds} s, request {RequestId}: the call was aborted")]
+    private partial void TooLong(string model, double seconds, string? requestId);
 }

@@ -142,15 +142,17 @@ public sealed class StreamSession
         return true;
     }
 
+    /// <summary>For those who still read it.</summary>
+    internal static LlmException Stopped() => new(LlmErrorKind.StreamStopped, "The stream was stopped on purpose.");
+
     /// <summary>After <see cref="TryResume"/>.</summary>
     internal (GenerationReader Reader, Generation Generation, bool Joined) Join(CancellationToken cancellationToken)
     {
+        // Others may still read the same call: it has not ended, and yet this stream has.
+        if (IsStopped) throw Stopped();
         var generation = _generation!;
-        return generation.Join(cancellationToken) is { } reader
-            ? (reader, generation, _joined)
-            : throw (IsStopped
-                ? new LlmException(LlmErrorKind.StreamStopped, "The stream was stopped on purpose.")
-                : new LlmException(LlmErrorKind.UpstreamUnavailable, "The call was aborted before its end."));
+        if (generation.Join(cancellationToken) is { } reader) return (reader, generation, _joined);
+        throw IsStopped ? Stopped() : Generation.Lost();
     }
 
     /// <summary>Ends it for its client, wherever that is; the call goes on only if others read it.</summary>

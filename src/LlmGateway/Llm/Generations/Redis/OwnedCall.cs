@@ -61,10 +61,9 @@ internal sealed class OwnedCall : IAsyncDisposable
         if (_connection is null) return;
         await _ended.CancelAsync();
         await _telling;
-        while (await TellUpdatesAsync())
-        {
-            // Until all is told, or Redis does not answer.
-        }
+        // Until all is told, or Redis does not answer. Whoever follows sees by the lease that somebody is there.
+        while (await TellUpdatesAsync() && _generation!.TryRead(_told, out _))
+            await RenewAsync();
         if (_entry is not null) await _answers!.SetAsync(_key, _entry, CancellationToken.None);
         if (_end is not null) await AddAsync(SharedForm.End, SharedForm.Write(_end));
         await _connection.TryAsync(database => database.ScriptEvaluateAsync(
