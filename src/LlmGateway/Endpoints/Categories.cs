@@ -23,7 +23,7 @@ internal static class CategoryRules
     {
         if (categories.Count < 2 || categories.Count > limit) yield return ("", $"Give 2 to {limit} categories.");
         var names = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < categories.Count; i++)
+        for (var i = 0; i < Math.Min(categories.Count, limit); i++)
         {
             if (categories[i] is not { } category) yield return ($"[{i}]", "This field takes a name, or an object with name and description.");
             else if (string.IsNullOrWhiteSpace(category.Name) || category.Name.Length > MaxNameLength || category.Name.Any(char.IsControl))

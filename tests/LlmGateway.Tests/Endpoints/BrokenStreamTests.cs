@@ -144,7 +144,7 @@ public abstract class BrokenStreamTests(Wire wire)
     [Fact]
     public async Task AStreamThatDripsForEverIsNoReply()
     {
-        await using var gateway = await StartAsync("Llm:Resilience:MaxDuration=00:00:00.700");
+        await using var gateway = await StartAsync("Llm:Resilience:MaxDuration=00:00:03");
         gateway.Upstream.Script = new FakeScript { Pieces = [.. Enumerable.Repeat(".", 900)], Delay = TimeSpan.FromMilliseconds(50) };
 
         var stream = await gateway.Client.GetStringAsync($"/chat-stream?message={Secret}");
@@ -152,7 +152,7 @@ public abstract class BrokenStreamTests(Wire wire)
 
         Assert.Equal("upstream_timeout", EventText.Failure(stream, retryable: true, EventText.Text(EventText.Json(stream))));
         await AssertProblemAsync(json, 504, "upstream_timeout", retryable: true);
-        await gateway.Upstream.WaitForAsync(upstream => upstream.Aborted == 2, Soon);
+        await gateway.Upstream.WaitForAsync(upstream => upstream.Aborted >= 2, Soon);
     }
 
     [Fact]

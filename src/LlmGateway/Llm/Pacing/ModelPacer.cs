@@ -70,6 +70,7 @@ internal sealed class ModelPacer(PacingOptions options, TimeProvider timeProvide
                 if (time <= options.MaxWait) (_blockedSince, _blocked) = (now, time);
             }
             if (_queue.Count > 0) Release(now);
+            else _firstWait = null;
         }
     }
 
