@@ -252,7 +252,8 @@ public partial class LongDocumentTests
         var second = await SummarizeAsync(gateway, Document);
 
         Assert.Equal(HttpStatusCode.OK, second.Status);
-        Assert.Equal(21 - stored, gateway.Upstream.Calls - before);
+        // Of the eight under way when the slice failed, seven may have been sent and not been read any more.
+        Assert.InRange(gateway.Upstream.Calls - before, 21 - stored, 21 - stored + 7);
     }
 
     [Fact]
