@@ -11,6 +11,7 @@ internal static class AnswerHeaders
     public static void Set(HttpContext context, LlmResponse response, TimeProvider timeProvider)
     {
         Note(context, response);
+        SetOrigin(context, response.Origin, response.Cache);
         if (response.Usage is { } usage)
         {
             SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens);
@@ -22,6 +23,7 @@ internal static class AnswerHeaders
     public static void Set(HttpContext context, EmbeddingResponse response, TimeProvider timeProvider)
     {
         Note(context, response.Origin, response.Usage, response.CostUsd);
+        SetOrigin(context, response.Origin, response.Cache);
         if (response.Usage is { } usage) SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens + response.StoredTokens);
         SetSpending(context, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
     }
@@ -57,7 +59,6 @@ internal static class AnswerHeaders
     private static void SetSpending(
         HttpContext context, LlmOrigin origin, CacheResult? cache, decimal? costUsd, decimal? savedUsd, TimeProvider timeProvider)
     {
-        SetOrigin(context, origin, cache);
         if (costUsd is { } cost) SetNumber(context, ResponseHeaders.CostUsd, cost);
         if (savedUsd is { } saved) SetNumber(context, ResponseHeaders.SavedUsd, saved);
         var timing = Timing("total", Tenths(timeProvider.GetElapsedTime(RequestFacts.Of(context).Started)));
