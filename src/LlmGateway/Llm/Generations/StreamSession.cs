@@ -148,10 +148,11 @@ public sealed class StreamSession
     /// <summary>After <see cref="TryResume"/>.</summary>
     internal (GenerationReader Reader, Generation Generation, bool Joined) Join(CancellationToken cancellationToken)
     {
-        // Others may still read the same call: it has not ended, and yet this stream has.
-        if (IsStopped) throw Stopped();
         var generation = _generation!;
-        if (generation.Join(cancellationToken) is { } reader) return (reader, generation, _joined);
+        var reader = generation.Join(cancellationToken);
+        if (reader is not null && !IsStopped) return (reader, generation, _joined);
+        // Others may still read the same call: it has not ended, and yet this stream has.
+        reader?.Dispose();
         throw IsStopped ? Stopped() : Generation.Lost();
     }
 
