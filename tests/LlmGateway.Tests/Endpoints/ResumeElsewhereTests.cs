@@ -134,6 +134,42 @@ public class ResumeElsewhereTests
         await Problem.AssertAsync(again, 404, "not_found");
     }
 
+    /// <summary>Nobody comes back for it, so that no other gateway knows it: the one that has it says so.</summary>
+    [RedisTheory]
+    [InlineData("/chat-stream")]
+    [InlineData("/chat")]
+    public async Task AStreamWithoutIdsIsStoppedFromAnywhere(string target)
+    {
+        await using var two = await Two.StartAsync();
+        await two.HearEachOtherAsync();
+        using var client = await two.HalfwayAsync(target, """{"message":"hi"}""");
+
+        using var stopped = await two.Second.Client.DeleteAsync("/streams/" + client["x-stream-id"]);
+
+        Assert.Equal(HttpStatusCode.NoContent, stopped.StatusCode);
+        Assert.Equal("stream_stopped", EventText.Failure(await client.ReadToEndAsync(), retryable: false, text: Words[0] + Words[1]));
+        await two.Upstream.WaitForAsync(upstream => upstream.Aborted == 1, Soon);
+        foreach (var gateway in new[] { two.First, two.Second })
+        {
+            using var again = await gateway.Client.DeleteAsync("/streams/" + client["x-stream-id"]);
+            await Problem.AssertAsync(again, 404, "not_found");
+        }
+    }
+
+    [RedisFact]
+    public async Task AStreamWithoutIdsThatHasEndedIsNowhere()
+    {
+        await using var two = await Two.StartAsync();
+        await two.HearEachOtherAsync();
+        two.Gate.Open();
+        using var ended = await two.First.PostAsync("/chat-stream", """{"message":"hi"}""");
+        await Until.TrueAsync(() => two.First.Services.GetRequiredService<StreamSessions>().Count == 0, Soon);
+
+        using var stopped = await two.Second.Client.DeleteAsync("/streams/" + ended.Headers.GetValues("x-stream-id").Single());
+
+        await Problem.AssertAsync(stopped, 404, "not_found");
+    }
+
     /// <summary>Redis comes later than the gateways: they hear of each other all the same.</summary>
     [RedisFact]
     public async Task AStreamIsStoppedFromAnywhereWhenRedisCameLate()
@@ -179,10 +215,10 @@ public class ResumeElsewhereTests
         }
 
         /// <returns>A client of the first gateway, its stream at the gate.</returns>
-        public async Task<RawClient> HalfwayAsync(string target)
+        public async Task<RawClient> HalfwayAsync(string target, string? body = null)
         {
             var client = await RawClient.ConnectAsync(first.Address);
-            await client.SendAsync(target);
+            await client.SendAsync(target, body);
             await Gate.Reached.WaitAsync(Soon);
             await client.ReadHeadAsync();
             return client;
@@ -206,6 +242,15 @@ public class ResumeElsewhereTests
             var (connection, options) = (second.Services.GetRequiredService<RedisConnection>(), second.Services.GetRequiredService<RedisOptions>());
             for (var told = false; !told;)
                 told = (await connection.TryAsync(database => database.KeyExistsAsync(RedisKeys.Stream(options, last.Split(':')[0])), CancellationToken.None)).Value;
+        }
+
+        /// <summary>They are connected before they listen.</summary>
+        public async Task HearEachOtherAsync()
+        {
+            var (connection, options) = (second.Services.GetRequiredService<RedisConnection>(), second.Services.GetRequiredService<RedisOptions>());
+            for (var listening = 0L; listening < 2;)
+                listening = await connection.TryAsync(database => database.ExecuteAsync("PUBSUB", "NUMSUB", RedisKeys.Stopped(options)), CancellationToken.None)
+                    is (true, { } counted) ? (long)counted[1] : 0;
         }
 
         /// <summary>What has ended is told in Redis as well, but not at the same moment.</summary>

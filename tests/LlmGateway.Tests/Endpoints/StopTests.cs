@@ -88,6 +88,26 @@ public class StopTests
         Assert.Equal((1, 0), (gateway.Upstream.Calls, gateway.Upstream.Aborted));
     }
 
+    /// <summary>It is kept for who lost the last of it; without ids nobody can come back, and it is not.</summary>
+    [Theory]
+    [InlineData("?message=hi", null, HttpStatusCode.NoContent)]
+    [InlineData("", """{"message":"hi"}""", HttpStatusCode.NotFound)]
+    public async Task AStreamThatHasEndedIsKnownAsLongAsItIsKept(string query, string? body, HttpStatusCode status)
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        using var ended = await (body is null ? gateway.Client.GetAsync("/chat-stream" + query) : gateway.PostAsync("/chat-stream", body));
+        var id = ended.Headers.GetValues("x-stream-id").Single();
+        // The connection is over, but for its line in the log.
+        await gateway.Log.WaitForAsync("Request", 1);
+
+        using var stopped = await gateway.Client.DeleteAsync("/streams/" + id);
+        using var again = await gateway.Client.DeleteAsync("/streams/" + id);
+
+        Assert.Equal(status, stopped.StatusCode);
+        await Problem.AssertAsync(again, 404, "not_found");
+        Assert.Equal(0, gateway.Services.GetRequiredService<StreamSessions>().Count);
+    }
+
     [Theory]
     [InlineData("nobody")]
     [InlineData("%20")]

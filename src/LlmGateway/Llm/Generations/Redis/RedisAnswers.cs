@@ -85,6 +85,9 @@ internal static class RedisKeys
     /// <summary>Where it is said which streams are stopped.</summary>
     public static string Stops(RedisOptions options) => $"{options.KeyPrefix}{options.Namespace}:stops";
 
+    /// <summary>Where those who had one of them say that they have stopped it.</summary>
+    public static string Stopped(RedisOptions options) => $"{options.KeyPrefix}{options.Namespace}:stopped";
+
     /// <summary>What a ticket is for.</summary>
     public static RedisKey Ticket(RedisOptions options, string hash) => $"{options.KeyPrefix}{options.Namespace}:ticket:{hash}";
 }

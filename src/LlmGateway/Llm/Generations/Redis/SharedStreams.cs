@@ -12,21 +12,26 @@ namespace LlmGateway.Llm.Generations.Redis;
 /// </summary>
 internal sealed class SharedStreams : BackgroundService
 {
+    /// <summary>The longest that a stop waits for the gateway that has the stream to say so.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(500);
+
     private readonly StreamSessions _streams;
     private readonly RedisConnection _connection;
     private readonly RedisAnswers _answers;
     private readonly RedisOptions _options;
     private readonly StreamingOptions _streaming;
     private readonly TimeProvider _timeProvider;
-    private readonly Channel<(string Id, string Form)> _told;
+    private readonly Channel<(string Id, string? Form)> _told;
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _stopping = new();
     private readonly ConcurrentDictionary<Generation, Task> _followed = new();
 
     public SharedStreams(
         StreamSessions streams, RedisConnection connection, RedisAnswers answers, RedisOptions options, StreamingOptions streaming, TimeProvider timeProvider)
     {
         (_streams, _connection, _answers, _options, _streaming, _timeProvider) = (streams, connection, answers, options, streaming, timeProvider);
-        _told = Channel.CreateBounded<(string, string)>(new BoundedChannelOptions(options.WriteQueueLimit) { SingleReader = true });
-        connection.Listen(RedisKeys.Stops(options), id => StopHere(id.ToString()));
+        _told = Channel.CreateBounded<(string, string?)>(new BoundedChannelOptions(options.WriteQueueLimit) { SingleReader = true });
+        connection.Listen(RedisKeys.Stops(options), id => StopForOther(id.ToString()));
+        connection.Listen(RedisKeys.Stopped(options), id => HearStopped(id.ToString()));
     }
 
     /// <summary>Does not wait: nobody comes back at once, and who comes back too early is told that there is nothing.</summary>
@@ -64,16 +69,35 @@ internal sealed class SharedStreams : BackgroundService
     {
         var known = StopHere(id);
         if (!_connection.IsConnected) return known;
-        var (_, elsewhere) = await _connection.TryAsync(database => database.KeyDeleteAsync(RedisKeys.Stream(_options, id)), cancellationToken);
-        await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stops(_options)), id), cancellationToken);
-        return known || elsewhere;
+        var stopped = _stopping.GetOrAdd(id, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        try
+        {
+            var (_, told) = await _connection.TryAsync(database => database.KeyDeleteAsync(RedisKeys.Stream(_options, id)), cancellationToken);
+            var (_, gateways) = await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stops(_options)), id), cancellationToken);
+            if (known || told) return true;
+            // This one heard it too. What has no ids is told nowhere: only who has it knows that it was there.
+            if (gateways < 2) return false;
+            await stopped.Task.WaitAsync(StopPatience, _timeProvider, cancellationToken);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            _stopping.TryRemove(new KeyValuePair<string, TaskCompletionSource>(id, stopped));
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var kept = _streaming.MaxDuration + _streaming.ResumeFor;
         await foreach (var (id, form) in _told.Reader.ReadAllAsync(stoppingToken))
-            await _connection.TryAsync(database => database.StringSetAsync(RedisKeys.Stream(_options, id), form, kept), stoppingToken);
+        {
+            if (form is null) await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stopped(_options)), id), stoppingToken);
+            else await _connection.TryAsync(database => database.StringSetAsync(RedisKeys.Stream(_options, id), form, kept), stoppingToken);
+        }
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -90,6 +114,16 @@ internal sealed class SharedStreams : BackgroundService
         _streams.Forget(stream);
         stream.Stop();
         return true;
+    }
+
+    private void StopForOther(string id)
+    {
+        if (StopHere(id)) _told.Writer.TryWrite((id, null));
+    }
+
+    private void HearStopped(string id)
+    {
+        if (_stopping.TryGetValue(id, out var stopped)) stopped.TrySetResult();
     }
 
     private void Follow(FollowedCall call, Generation generation)
