@@ -10,7 +10,7 @@ namespace LlmGateway.Hosting;
 internal sealed class CorsMiddleware(RequestDelegate next, CorsOptions options)
 {
     private const string Methods = "GET, POST, DELETE";
-    private const string RequestHeaders = "last-event-id, authorization, content-type, idempotency-key";
+    private const string RequestHeaders = "last-event-id, authorization, content-type, idempotency-key, " + ResponseHeaders.RequestId;
     private const string PreflightSeconds = "7200";
 
     private static readonly string Exposed = string.Join(

@@ -130,7 +130,7 @@ public class CorsTests
         Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
         AssertAllowed(allowed, App);
         Assert.Contains(method, List(allowed, "access-control-allow-methods"));
-        Assert.Equal(["authorization", "content-type", "idempotency-key", "last-event-id"], List(allowed, "access-control-allow-headers").Order());
+        Assert.Equal(["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"], List(allowed, "access-control-allow-headers").Order());
         await Problem.AssertAsync(refused, 403, "origin_not_allowed");
         Assert.Equal(0, gateway.Upstream.Calls);
     }
