@@ -72,6 +72,8 @@ public class ResumeTests
         gate.Open();
 
         var stream = await rest;
+        // One of them was made for the first request.
+        Assert.Equal([1, 0], (await gateway.Log.WaitForAsync("Request", 2)).Select(request => request.Value("Attempts")));
         Assert.Equal(string.Concat(Odd), said + EventText.Text(EventText.Json(stream)));
         Assert.Equal("stop", EventText.Json(stream)[^1].GetProperty("finish_reason").GetString());
         Assert.True(EventText.Json(stream)[^1].TryGetProperty("cost_usd", out _));
@@ -459,6 +461,8 @@ public class ResumeTests
         using var response = await gateway.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(last.Split(':')[0], response.Headers.GetValues("x-stream-id").Single());
+        // It makes no call; and where nothing has come yet that could be sent at once, it does not say who answers either.
+        if (response.Headers.TryGetValues("x-attempts", out var attempts)) Assert.Equal("0", attempts.Single());
         return await response.Content.ReadAsStringAsync();
     }
 

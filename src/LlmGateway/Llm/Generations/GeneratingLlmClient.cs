@@ -41,6 +41,8 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
         }
         var (reader, generation, joined) = request.From is null ? Calls.Join(key, request, cancellationToken) : request.Stream!.Join(cancellationToken);
         if (request.From is null) request.Stream?.Reads(key, generation, joined);
+        // Its call was made for the request that began the stream, and that one has told of it.
+        var isReturn = request is { From: not null, Stream.IsOpen: true };
         using (reader)
         {
             var skip = request.From ?? 0;
@@ -70,7 +72,7 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
                     var result = AtEnd(generation, joined);
                     if (joined) update = update with { Cache = result };
                 }
-                yield return first ? update with { Origin = generation.Origin, Cache = update.Cache ?? generation.ResultFor(joined) } : update;
+                yield return first ? update with { Origin = OriginFor(generation, isReturn), Cache = update.Cache ?? generation.ResultFor(joined) } : update;
                 first = false;
             }
         }
@@ -118,6 +120,9 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
         // Whoever comes back for what it had asked for takes it on itself.
         return generation.Inherit() && joined && generation.Source.Status is (CacheStatus.Miss or CacheStatus.Bypass) ? result with { Inherited = true } : result;
     }
+
+    private static LlmOrigin? OriginFor(Generation generation, bool isReturn) =>
+        isReturn && generation.Origin is { } origin ? origin with { Attempts = 0 } : generation.Origin;
 
     private static LlmUpdate AtOnce(LlmResponse response, CacheResult result) => new()
     {
