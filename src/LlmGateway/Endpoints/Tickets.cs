@@ -15,7 +15,7 @@ internal static class Tickets
         .MapPost("/chat-stream/tickets", HandleAsync)
         .WithName("createTicket")
         .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
-        .WithQuery("fresh", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 asks the model even if the answer is stored.")
+        .WithFreshAndDryRun()
         .WithQuery("resume", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
         .Produces<TicketResponse>(StatusCodes.Status201Created)
         .ProducesProblems(400, 403, 408, 413, 415, 429, 500, 503)
@@ -27,10 +27,12 @@ internal static class Tickets
         ModelTable models,
         ChatOptions options,
         TicketStore store,
+        DryRun dryRun,
         CancellationToken cancellationToken)
     {
         // What is wrong with it is said here: an EventSource could not tell anybody.
-        await body.Value.FitAsync(options, models, context, cancellationToken);
+        var fitted = await body.Value.FitAsync(options, models, context, cancellationToken);
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request, models.GetChat(fitted.Request.Model), cancellationToken);
         var prompt = new TicketPrompt(body.Value, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
         var ticket = await store.IssueAsync(prompt, cancellationToken);
         context.Response.Headers.CacheControl = "no-store";

@@ -11,6 +11,7 @@ public class DryRunTests
     // "hello" is a token; a message has 4 around it, a prompt 3.
     [InlineData("/chat", """{"message":"hello","max_tokens":100}""", 8, 100, 0.0000612)]
     [InlineData("/chat-stream", """{"message":"hello","max_tokens":100}""", 8, 100, 0.0000612)]
+    [InlineData("/chat-stream/tickets", """{"message":"hello","max_tokens":100}""", 8, 100, 0.0000612)]
     [InlineData("/chat", """{"message":"hello","system":"hello","max_tokens":1,"model":"gpt-4o"}""", 13, 1, 0.0000425)]
     public async Task TellsWhatARequestWouldTake(string path, string json, int input, int output, double cost)
     {

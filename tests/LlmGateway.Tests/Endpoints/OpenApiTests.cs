@@ -62,7 +62,7 @@ public class OpenApiTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("/embeddings", "fresh dry_run")]
     [InlineData("/chat", "fresh dry_run resume Last-Event-ID")]
     [InlineData("/chat-stream", "fresh dry_run resume Last-Event-ID")]
-    [InlineData("/chat-stream/tickets", "fresh resume")]
+    [InlineData("/chat-stream/tickets", "fresh dry_run resume")]
     public async Task NamesWhatAPostTakesBesidesItsBody(string path, string parameters)
     {
         var document = await DocumentAsync();
