@@ -116,7 +116,7 @@ public sealed record ChatRequest(
             validation.Text(messages[i]?.Content, $"messages[{i}].content");
             validation.Require(messages[i]?.Role != LlmRole.System || (i == 0 && System is null), $"messages[{i}].role", "One system message may come, as the first.");
         }
-        validation.Require(messages is not [.., { Role: LlmRole.System }], "messages", "A system message alone asks nothing.");
+        validation.Require(messages is not [{ Role: LlmRole.System }], "messages", "A system message alone asks nothing.");
     }
 }
 

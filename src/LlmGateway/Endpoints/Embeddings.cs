@@ -73,8 +73,11 @@ internal static class Embeddings
         if (request.Input is { } input)
         {
             validation.Require(input.Count >= 1 && input.Count <= options.MaxInputs, "input", $"Give 1 to {options.MaxInputs} texts.");
-            var empty = input.TakeWhile(text => !string.IsNullOrEmpty(text)).Count();
-            validation.Require(empty == input.Count, "input", $"Text {empty + 1} is empty.");
+            for (var i = 0; i < input.Count && input.Count <= options.MaxInputs; i++)
+            {
+                if (input[i] is null) validation.Require(false, $"input[{i}]", "This field takes a text in quotes.");
+                else if (input[i]!.Length == 0) validation.Require(false, EmbeddingRequest.Field(i, input.Count), "This field is empty.");
+            }
         }
         validation.Throw();
     }
@@ -112,7 +115,7 @@ internal static class Embeddings
         }
     }
 
-    /// <summary>A text, or an array of texts.</summary>
+    /// <summary>A text, or an array of texts; null stands for what is none.</summary>
     internal sealed class TextsConverter : JsonConverter<IReadOnlyList<string?>?>
     {
         public override IReadOnlyList<string?>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -121,7 +124,10 @@ internal static class Embeddings
             if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException();
             var texts = new List<string?>();
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-                texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException());
+            {
+                texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString() : null);
+                reader.Skip();
+            }
             return texts;
         }
 

@@ -71,6 +71,9 @@ public sealed record EmbeddingRequest
     /// <summary>Stored vectors will not do; the new ones are stored.</summary>
     public bool Fresh { get; init; }
 
+    /// <returns>What the caller calls this input: a text by itself stands in no list.</returns>
+    internal static string Field(int place, int count) => count == 1 ? "input" : $"input[{place}]";
+
     /// <summary>The length of each vector; the model's own without it.</summary>
     public int? Dimensions { get; init; }
 

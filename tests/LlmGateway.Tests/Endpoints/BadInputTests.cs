@@ -188,7 +188,11 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
     [InlineData("/chat", """{"messages":[{"role":"bot","content":"a"}]}""", "messages[0].role", "This field takes system, user or assistant (line 1, byte 27).")]
     [InlineData("/classify", """{"text":"a","categories":["a",5]}""", "categories[1]", "This field takes a name, or an object with name and description (line 1, byte 32).")]
     [InlineData("/embeddings", """{"input":5}""", "input", "This field takes a text, or a list of texts (line 1, byte 11).")]
-    [InlineData("/embeddings", """{"input":["a",""]}""", "input", "Text 2 is empty.")]
+    [InlineData("/embeddings", """{"input":["a",""]}""", "input[1]", "This field is empty.")]
+    [InlineData("/embeddings", """{"input":["a",["b"]]}""", "input[1]", "This field takes a text in quotes.")]
+    [InlineData("/embeddings", """{"input":[null]}""", "input[0]", "This field takes a text in quotes.")]
+    [InlineData("/embeddings", """{"input":""}""", "input", "This field is empty.")]
+    [InlineData("/chat", """{"messages":[{"role":"system","content":"a"}]}""", "messages", "A system message alone asks nothing.")]
     public async Task SaysWhatAFieldTakes(string path, string body, string field, string said)
     {
         using var response = await _gateway.PostAsync(path, body);
@@ -220,6 +224,16 @@ public class BadInputTests(SharedGateway shared) : IClassFixture<SharedGateway>
         var problem = await Problem.AssertAsync(response, 400, "invalid_request");
         Assert.NotEmpty(Problem.FieldsOf(problem));
         Assert.Equal(0, _gateway.Upstream.Calls);
+    }
+
+    /// <summary>It is not alone, and it is in the wrong place: only that is said.</summary>
+    [Fact]
+    public async Task SaysOfALastSystemMessageThatItIsNotTheFirst()
+    {
+        using var response = await _gateway.PostAsync("/chat", """{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""");
+
+        var problem = await Problem.AssertAsync(response, 400, "invalid_request");
+        Assert.Equal("messages[1].role: One system message may come, as the first.", problem.GetProperty("detail").GetString());
     }
 
     [Fact]

@@ -146,9 +146,9 @@ public class EmbeddingsTests
     [InlineData("""{"input":null}""", "input")]
     [InlineData("""{"input":[]}""", "input")]
     [InlineData("""{"input":""}""", "input")]
-    [InlineData("""{"input":["a",""]}""", "input")]
-    [InlineData("""{"input":["a",null]}""", "input")]
-    [InlineData("""{"input":[1,2]}""", "input")]
+    [InlineData("""{"input":["a",""]}""", "input[1]")]
+    [InlineData("""{"input":["a",null]}""", "input[1]")]
+    [InlineData("""{"input":["a",2]}""", "input[1]")]
     [InlineData("""{"input":{"a":1}}""", "input")]
     [InlineData("""{"input":"a","dimensions":0}""", "dimensions")]
     [InlineData("""{"input":"a","dimensions":1537}""", "dimensions")]
@@ -186,7 +186,8 @@ public class EmbeddingsTests
         using var response = await gateway.PostAsync("/embeddings", JsonSerializer.Serialize(new { input = new[] { "short", string.Concat(Enumerable.Repeat("boats ", 8200)) } }));
 
         var problem = await Problem.AssertAsync(response, 413, "context_length_exceeded");
-        Assert.Contains("Text 2", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal("input[1]", Assert.Single(Problem.FieldsOf(problem)));
+        Assert.StartsWith("input[1]: This text has 8", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(0, gateway.Upstream.Calls);
     }
 

@@ -63,8 +63,8 @@ internal sealed class EmbeddingPlan
 
     private static LlmException TooLong(EmbeddingRequest request, string text, int tokens, ModelInfo model)
     {
-        var place = request.Inputs.Index().First(input => input.Item == text).Index;
-        var problem = FormattableString.Invariant($"Text {place + 1} has {tokens} tokens, and {model.Name} reads {model.ContextWindow}. Shorten it, or cut it into several.");
-        return new LlmException(LlmErrorKind.ContextLengthExceeded, problem) { Errors = new Dictionary<string, string[]> { ["input"] = [problem] } };
+        var field = EmbeddingRequest.Field(request.Inputs.Index().First(input => input.Item == text).Index, request.Inputs.Count);
+        var problem = FormattableString.Invariant($"This text has {tokens} tokens, and {model.Name} reads {model.ContextWindow}. Shorten it, or cut it into several.");
+        return new LlmException(LlmErrorKind.ContextLengthExceeded, $"{field}: {problem}") { Errors = new Dictionary<string, string[]> { [field] = [problem] } };
     }
 }
