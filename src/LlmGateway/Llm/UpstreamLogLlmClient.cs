@@ -23,6 +23,10 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
     private static readonly EventKind Failed = new(
         11, "UpstreamCallFailed", "{Provider} {Model} {Task}: {Kind} (status {UpstreamStatus}) after {ElapsedMs} ms, request {RequestId}");
 
+    /// <summary>There was no answer, or one without a status of its own: a line of text would show the name instead.</summary>
+    private static readonly EventKind FailedWithoutStatus = new(
+        11, "UpstreamCallFailed", "{Provider} {Model} {Task}: {Kind} after {ElapsedMs} ms, request {RequestId}");
+
     private readonly ILogger _logger = logger.ForContext<UpstreamLogLlmClient>();
 
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
@@ -133,7 +137,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
         {
             var failure = exception as LlmException;
             log.Write(
-                Failed, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
+                failure?.UpstreamStatus is null ? FailedWithoutStatus : Failed, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
                 ("Kind", failure?.Kind.ToString() ?? exception.GetType().Name), ("UpstreamStatus", failure?.UpstreamStatus),
                 ("ElapsedMs", Milliseconds(log.Elapsed(started))), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
                 ("CostUsd", log.Cost(model, usage)), ("Estimated", usage is not null ? true : null), ("RequestId", requestId));

@@ -3,6 +3,7 @@ using System.Net;
 using LlmGateway.FakeOpenAI;
 using LlmGateway.Tests.Hosts;
 using Serilog.Events;
+using Serilog.Formatting.Display;
 
 namespace LlmGateway.Tests.Hosting;
 
@@ -81,6 +82,25 @@ public class RequestLogTests
         Assert.Equal(LogEventLevel.Error, request.Level);
         Assert.Equal(6, gateway.Log.Of("UpstreamCallFailed").Count);
         Assert.Empty(gateway.Log.Of("UpstreamCall"));
+    }
+
+    /// <summary>In a line of text, too, which shows the name of what is not there.</summary>
+    [Theory]
+    [InlineData(500, "openai gpt-4o-mini Summarize: UpstreamUnavailable (status 500) after ")]
+    [InlineData(null, "openai gpt-4o-mini Summarize: UpstreamUnavailable after ")]
+    public async Task SaysOfAFailedCallWhatIsKnown(int? status, string line)
+    {
+        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:MaxRetries=0");
+        gateway.Upstream.Script = status is { } said ? new FakeScript { Status = said } : new FakeScript { Fault = new FakeFault(FakeFaultKind.Reset, FakeFault.Head) };
+
+        using var response = await gateway.SummarizeAsync();
+
+        var failed = Assert.Single(await gateway.Log.WaitForAsync("UpstreamCallFailed", 1));
+        Assert.Equal(status, failed.Value("UpstreamStatus"));
+        using var text = new StringWriter(CultureInfo.InvariantCulture);
+        new MessageTemplateTextFormatter("{Message:lj}", CultureInfo.InvariantCulture).Format(failed, text);
+        Assert.StartsWith(line, text.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("{", text.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
