@@ -79,6 +79,16 @@ const checks = {
     assert.equal(getEventListeners(abort.signal, 'abort').length, 0);
     await assert.rejects(async () => { for await (const _ of chat({ message: `question ${prompts++}` }, { signal: abort.signal })) abort.abort(); }, { name: 'AbortError' });
     await assert.rejects(async () => { for await (const _ of chat({ message: 'never asked' }, { signal: abort.signal })); }, { name: 'AbortError' });
+
+    const stopped = chat({ message: `question ${prompts++}` });
+    let deltas = 0;
+    for await (const _ of stopped) if (++deltas === 2) stopped.stop();
+    assert.deepEqual([deltas, stopped.stopped, stopped.end, reply.stopped], [2, true, undefined, false]);
+    const never = chat({ message: 'never asked' });
+    never.stop();
+    for await (const _ of never) assert.fail('It was stopped before it began.');
+    const nobody = createClient({ baseUrl: 'http://127.0.0.1:1/' }); // a port that fetch refuses by itself
+    await assert.rejects(nobody.summarize({ text: 'A text.' }), error => error instanceof GatewayError && error.code === 'network_error' && error.retryable && error.cause instanceof TypeError);
   },
 
   async 'client.js, chatEvents'() {

@@ -100,12 +100,18 @@ export interface ReplyEnd {
   costSavedUsd?: number;
 }
 
-/** A reply under way: iterate over it once. Leaving the loop stops the model. */
+/**
+ * A reply under way: iterate over it once. Leaving the loop stops the model; so does aborting the signal, after which the loop throws the
+ * signal's reason.
+ */
 export interface Reply extends AsyncIterable<string> {
   /** Once the first piece is there. */
   readonly meta?: Meta;
   /** Once the reply is over. */
   readonly end?: ReplyEnd;
+  /** Whether stop() ended it. */
+  readonly stopped: boolean;
+  /** Stops the reply, and the model: the loop ends. */
   stop(): void;
 }
 
@@ -132,6 +138,11 @@ export interface ChatEvents {
 
 /** A failure, with the fields of the gateway's problem body. */
 export class GatewayError extends Error {
+  /**
+   * The gateway's, or one of three that are this client's: `network_error`, the gateway cannot be reached, or does not let this page read its
+   * answers; `connection_lost`, the connection broke before the end of the answer; `stream_lost`, a stream by EventSource was refused, or is
+   * not known any more.
+   */
   readonly code: string;
   readonly status?: number;
   readonly retryable: boolean;
@@ -139,6 +150,8 @@ export class GatewayError extends Error {
   readonly requestId?: string;
   /** What is wrong with which field. */
   readonly errors?: Record<string, string[]>;
+  /** Where there was no answer: what fetch threw. */
+  readonly cause?: unknown;
 }
 
 export interface Client {

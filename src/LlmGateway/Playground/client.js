@@ -6,10 +6,10 @@
  * The functions call the gateway that served this file. For another one: createClient({ baseUrl }).
  */
 
-/** A failure, with the fields of the gateway's problem body. */
+/** A failure, with the fields of the gateway's problem body; `cause` is what fetch threw where there was no answer. */
 export class GatewayError extends Error {
-  constructor(message, { code = 'unknown', status, retryable = false, retryAfterMs, requestId, errors } = {}) {
-    super(message);
+  constructor(message, { code = 'unknown', status, retryable = false, retryAfterMs, requestId, errors, cause } = {}) {
+    super(message, cause && { cause });
     this.name = 'GatewayError';
     Object.assign(this, { code, status, retryable, retryAfterMs, requestId, errors });
   }
@@ -23,19 +23,21 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
   };
 
   const post = async (path, query, body, accept, signal) => {
-    const response = await fetch(address(path, query), {
+    // What the caller got wrong is a TypeError too, and is thrown here.
+    const asked = new Request(address(path, query), {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json', accept },
       body: JSON.stringify(body),
       signal,
     });
+    const response = await fetch(asked).catch(unreachable);
     if (!response.ok) throw await failure(response);
     return response;
   };
 
   const ask = async (path, request, { fresh, signal } = {}) => {
     const response = await post(path, { fresh }, request, 'application/json', signal);
-    return { ...(await response.json()), meta: metaOf(response) };
+    return { ...(await response.json().catch(broken)), meta: metaOf(response) };
   };
 
   return {
@@ -91,7 +93,7 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
       };
 
       post('chat-stream/tickets', { fresh, resume }, request, 'application/json')
-        .then(response => response.json())
+        .then(response => response.json().catch(broken))
         .then(({ ticket }) => {
           if (stopped) return;
           const url = new URL('chat-stream', baseUrl);
@@ -124,6 +126,7 @@ class Reply {
   #open;
   #signal;
   #abort = new AbortController();
+  #over = false;
 
   constructor(open, signal) {
     this.#open = open;
@@ -136,8 +139,13 @@ class Reply {
   /** From the last frame, once the reply is over. */
   end;
 
-  /** Stops the reply, and the model: the loop throws an AbortError. */
+  /** Whether stop() ended it. */
+  stopped = false;
+
+  /** Stops the reply, and the model: the loop ends. */
   stop() {
+    if (this.#over) return;
+    this.stopped = true;
     this.#abort.abort();
   }
 
@@ -156,8 +164,11 @@ class Reply {
         if (frame.delta) yield frame.delta;
         this.#abort.signal.throwIfAborted(); // though more may have come by then
       }
-      throw new GatewayError('The connection broke before the end of the reply.', { code: 'connection_lost', retryable: true });
+      broken();
+    } catch (error) {
+      if (!this.stopped) throw error;
     } finally {
+      this.#over = true;
       this.#signal?.removeEventListener('abort', abort); // it may be there for many replies
       this.#abort.abort(); // whoever leaves early closes the connection; after the end it does nothing
     }
@@ -168,7 +179,7 @@ class Reply {
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ''; ;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(broken);
     if (done) return;
     const frames = (rest + value).split('\n\n');
     rest = frames.pop();
@@ -178,6 +189,18 @@ async function* events(body) {
     }
   }
 }
+
+/** What fetch and its body throw says neither in words nor in a code what happened. */
+function unreachable(cause) {
+  throw lost(cause, 'network_error', 'The gateway cannot be reached, or does not let this page read its answers.');
+}
+
+function broken(cause) {
+  throw lost(cause, 'connection_lost', 'The connection broke before the end of the answer.');
+}
+
+/** Whatever else it is, an abort above all, stays what it is. */
+const lost = (cause, code, message) => cause && !(cause instanceof TypeError) ? cause : new GatewayError(message, { code, retryable: true, cause });
 
 async function failure(response) {
   const problem = await response.json().catch(() => ({}));

@@ -73,13 +73,9 @@ async function runChat(panel, form, clock) {
       stopped = end.stopped;
     } else {
       const stream = chat(request, options);
-      stop.onclick = () => (stopped = true, stream.stop());
-      try {
-        for await (const delta of stream) onDelta(delta);
-      } catch (error) {
-        if (!stopped) throw error;
-      }
-      ({ meta = {}, end = {} } = stream);
+      stop.onclick = () => stream.stop();
+      for await (const delta of stream) onDelta(delta);
+      ({ meta = {}, end = {}, stopped } = stream);
     }
     state(stopped ? 'stopped' : 'done');
   } catch (error) {
