@@ -77,5 +77,5 @@ internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider ti
     }
 
     private static string Method(string method) =>
-        HttpMethods.GetCanonicalizedValue(method) is { } known && known.All(char.IsAsciiLetterUpper) && known.Length <= 7 ? known : "OTHER";
+        HttpMethods.GetCanonicalizedValue(method) is { } known && known.Length <= 7 && !known.AsSpan().ContainsAnyExceptInRange('A', 'Z') ? known : "OTHER";
 }
