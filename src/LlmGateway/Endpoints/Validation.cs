@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using LlmGateway.Llm;
 
 namespace LlmGateway.Endpoints;
@@ -9,12 +11,16 @@ internal sealed class Validation
 
     private Dictionary<string, string[]>? _errors;
 
-    public void Require(bool holds, string field, string problem)
+    public void Require(
+        bool holds,
+        [InterpolatedStringHandlerArgument(nameof(holds))] IfWrong field,
+        [InterpolatedStringHandlerArgument(nameof(holds))] IfWrong problem)
     {
         if (holds) return;
         _errors ??= [];
         if (_errors.Count >= MaxErrors) return;
-        _errors[field] = [.. _errors.GetValueOrDefault(field, []), problem];
+        var name = field.ToString();
+        _errors[name] = [.. _errors.GetValueOrDefault(name, []), problem.ToString()];
     }
 
     public void Text(string? value, string field, bool required = true) =>
@@ -29,7 +35,7 @@ internal sealed class Validation
         Require(value is null || (value >= 1 && value <= limit), "max_tokens", $"This field takes a whole number from 1 to {limit}.");
 
     public void OneOf(string? value, string[] choices, string field) =>
-        Require(value is null || choices.Contains(value), field, $"This field takes {string.Join(", ", choices[..^1])} or {choices[^1]}.");
+        Require(value is null || choices.Contains(value), field, $"This field takes {string.Join(", ", choices.SkipLast(1))} or {choices[^1]}.");
 
     /// <exception cref="LlmException">Something was wrong.</exception>
     public void Throw()
@@ -42,4 +48,28 @@ internal sealed class Validation
         {
             Errors = errors,
         };
+
+    /// <summary>Words that are put together only where something is wrong: nearly every request is right.</summary>
+    [InterpolatedStringHandler]
+    internal ref struct IfWrong
+    {
+        private readonly string? _words;
+        private DefaultInterpolatedStringHandler _parts;
+
+        public IfWrong(int literalLength, int formattedCount, bool holds, out bool isWanted)
+        {
+            isWanted = !holds;
+            if (isWanted) _parts = new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture);
+        }
+
+        private IfWrong(string words) => _words = words;
+
+        public static implicit operator IfWrong(string words) => new(words);
+
+        public void AppendLiteral(string value) => _parts.AppendLiteral(value);
+
+        public void AppendFormatted<T>(T value) => _parts.AppendFormatted(value);
+
+        public override string ToString() => _words ?? _parts.ToStringAndClear();
+    }
 }
