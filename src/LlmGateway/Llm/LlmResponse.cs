@@ -32,9 +32,11 @@ public sealed record LlmResponse
     internal Rendering? Rendering { get; init; }
 }
 
-/// <summary>A piece of an answer.</summary>
+/// <summary>A piece of an answer. Most are a text and nothing else, and a live answer is kept as its pieces: what few of them tell is held apart.</summary>
 public sealed record LlmUpdate
 {
+    private readonly Details _details = Details.None;
+
     /// <summary>What the model added; may be empty in the last update.</summary>
     public string Text { get; init; } = "";
 
@@ -42,19 +44,54 @@ public sealed record LlmUpdate
     public LlmOrigin? Origin { get; init; }
 
     /// <summary>On the last update.</summary>
-    public FinishReason? FinishReason { get; init; }
+    public FinishReason? FinishReason
+    {
+        get => _details.FinishReason;
+        init => _details = _details with { FinishReason = value };
+    }
 
     /// <summary>On the last update, where the provider said it.</summary>
-    public LlmUsage? Usage { get; init; }
+    public LlmUsage? Usage
+    {
+        get => _details.Usage;
+        init => _details = _details with { Usage = value };
+    }
 
     /// <summary>On the last update: <inheritdoc cref="LlmResponse.CostUsd"/></summary>
-    public decimal? CostUsd { get; init; }
+    public decimal? CostUsd
+    {
+        get => _details.CostUsd;
+        init => _details = _details with { CostUsd = value };
+    }
 
     /// <summary>On the last update: <inheritdoc cref="LlmResponse.SavedUsd"/></summary>
-    public decimal? SavedUsd { get; init; }
+    public decimal? SavedUsd
+    {
+        get => _details.SavedUsd;
+        init => _details = _details with { SavedUsd = value };
+    }
 
     /// <summary>On the first update, and on the last one where more is known by then: <inheritdoc cref="LlmResponse.Cache"/></summary>
-    public CacheResult? Cache { get; init; }
+    public CacheResult? Cache
+    {
+        get => _details.Cache;
+        init => _details = _details with { Cache = value };
+    }
+
+    private sealed record Details
+    {
+        public static readonly Details None = new();
+
+        public FinishReason? FinishReason { get; init; }
+
+        public LlmUsage? Usage { get; init; }
+
+        public decimal? CostUsd { get; init; }
+
+        public decimal? SavedUsd { get; init; }
+
+        public CacheResult? Cache { get; init; }
+    }
 }
 
 /// <summary>How an answer was come by.</summary>

@@ -11,7 +11,7 @@ namespace LlmGateway.Llm.Generations;
 internal sealed class Generation
 {
     // An update with a token of a few letters, measured.
-    private const long UpdateSize = 150;
+    private const long UpdateSize = 85;
 
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
