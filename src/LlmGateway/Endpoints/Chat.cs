@@ -14,11 +14,13 @@ public sealed record ChatResponse(string Reply, string Model, string FinishReaso
 /// <c>GET /chat-stream</c> for the browser's EventSource, <c>POST /chat-stream</c> and <c>POST /chat</c> for everybody else: a reply as a
 /// stream, or, to a POST that accepts JSON, in one piece.
 /// </summary>
-internal static class Chat
+internal sealed class Chat(
+    ILlmClient client, ModelTable models, ChatOptions options, ChatStream stream, DryRun dryRun, Streams streams, StreamSessions known, TicketStore tickets, TimeProvider timeProvider)
 {
-    public static void MapChat(this IEndpointRouteBuilder endpoints)
+    public static void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/chat-stream", StreamAsync)
+        var handler = endpoints.Handler<Chat>();
+        endpoints.MapGet("/chat-stream", (HttpContext context, CancellationToken cancellationToken) => handler.Value.StreamAsync(context, cancellationToken))
             .WithName("streamMessage")
             .WithSummary("Streams a reply to one message; for EventSource.")
             .Produces<string>(StatusCodes.Status200OK, ChatStream.MediaType)
@@ -36,7 +38,7 @@ internal static class Chat
             .WithTags("LlmGateway");
         foreach (var (path, name) in new[] { ("/chat-stream", "streamChat"), ("/chat", "chat") })
         {
-            endpoints.MapPost(path, PostAsync)
+            endpoints.MapPost(path, (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.PostAsync(body.Value, context, cancellationToken))
                 .WithName(name)
                 .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
                 .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json")
@@ -50,18 +52,9 @@ internal static class Chat
         }
     }
 
-    private static async Task<IResult> StreamAsync(
-        HttpContext context,
-        ILlmClient client,
-        ModelTable models,
-        ChatOptions options,
-        ChatStream stream,
-        Streams streams,
-        StreamSessions known,
-        TicketStore tickets,
-        CancellationToken cancellationToken)
+    private async Task<IResult> StreamAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, client, stream, streams, lastEventId, cancellationToken);
+        if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, lastEventId, cancellationToken);
         var query = context.Request.Query;
         var isFromBrowser = context.Request.Headers.Accept.ToString().Contains(ChatStream.MediaType, StringComparison.OrdinalIgnoreCase);
         var keepsRunning = Query.Flag(context.Request, "resume");
@@ -93,34 +86,22 @@ internal static class Chat
     }
 
     /// <summary>Whatever the request says: who has a last id had a stream, and gets the rest of that one, or nothing. No call is ever made for it.</summary>
-    private static async Task<IResult> ResumeAsync(
-        HttpContext context, ILlmClient client, ChatStream stream, Streams streams, string? lastEventId, CancellationToken cancellationToken)
+    private async Task<IResult> ResumeAsync(HttpContext context, string? lastEventId, CancellationToken cancellationToken)
     {
         if (await streams.ReturnAsync(lastEventId, cancellationToken) is not var (found, place)) return Results.NoContent();
         await stream.ResumeAsync(context, client, found, place, cancellationToken);
         return Results.Empty;
     }
 
-    private static async Task<IResult> PostAsync(
-        JsonBody<ChatRequest> body,
-        HttpContext context,
-        ILlmClient client,
-        ModelTable models,
-        ChatOptions options,
-        ChatStream stream,
-        DryRun dryRun,
-        Streams streams,
-        StreamSessions known,
-        TimeProvider timeProvider,
-        CancellationToken cancellationToken)
+    private async Task<IResult> PostAsync(ChatRequest asked, HttpContext context, CancellationToken cancellationToken)
     {
-        var fitted = await body.Value.FitAsync(options, models, context, cancellationToken);
+        var fitted = await asked.FitAsync(options, models, context, cancellationToken);
         var request = fitted.Request;
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
         if (!Accept.PrefersJson(context.Request))
         {
-            if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, client, stream, streams, lastEventId, cancellationToken);
+            if (context.Request.Headers.TryGetValue(Streams.LastEventId, out var lastEventId)) return await ResumeAsync(context, lastEventId, cancellationToken);
             var keepsRunning = Query.Flag(context.Request, "resume");
             await stream.WriteAsync(context, client, request with { Stream = known.Start(isResumable: keepsRunning, keepsRunning: keepsRunning) }, cancellationToken);
             return Results.Empty;

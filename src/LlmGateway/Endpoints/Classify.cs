@@ -19,31 +19,25 @@ public sealed record ClassifyRequest([property: Required] string? Text, IReadOnl
 public sealed record ClassifyResponse(string Category, double Confidence, string Model);
 
 /// <summary><c>POST /classify</c>: a text in, one of the categories out, by way of a tool that the model is forced to call.</summary>
-internal static class Classify
+internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOptions options, DryRun dryRun, TimeProvider timeProvider)
 {
     private const string ToolName = "submit_classification";
 
-    public static void MapClassify(this IEndpointRouteBuilder endpoints) => endpoints
-        .MapPost("/classify", HandleAsync)
-        .WithName("classify")
-        .WithSummary("Chooses the category that fits a text best.")
-        .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")
-        .WithFreshAndDryRun()
-        .ProducesProblems()
-        .WithTags("LlmGateway");
-
-    private static async Task<IResult> HandleAsync(
-        JsonBody<ClassifyRequest> body,
-        HttpContext context,
-        ILlmClient client,
-        ModelTable models,
-        ClassifyOptions options,
-        DryRun dryRun,
-        TimeProvider timeProvider,
-        CancellationToken cancellationToken)
+    public static void Map(IEndpointRouteBuilder endpoints)
     {
-        var request = body.Value;
-        Check(request, options);
+        var handler = endpoints.Handler<Classify>();
+        endpoints.MapPost("/classify", (JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+            .WithName("classify")
+            .WithSummary("Chooses the category that fits a text best.")
+            .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")
+            .WithFreshAndDryRun()
+            .ProducesProblems()
+            .WithTags("LlmGateway");
+    }
+
+    private async Task<IResult> HandleAsync(ClassifyRequest request, HttpContext context, CancellationToken cancellationToken)
+    {
+        Check(request);
         var categories = request.Categories ?? options.Categories;
         var model = models.GetChat(request.Model ?? options.Model);
         var fitted = await ContextWindow.FitAsync(
@@ -73,7 +67,7 @@ internal static class Classify
             response.Origin.Model);
     }
 
-    private static void Check(ClassifyRequest request, ClassifyOptions options)
+    private void Check(ClassifyRequest request)
     {
         var validation = new Validation();
         validation.Text(request.Text, "text");

@@ -20,36 +20,31 @@ public sealed record EmbeddingsRequest(
 public sealed record EmbeddingsResponse(IReadOnlyList<IReadOnlyList<float>> Embeddings, string Model, int Dimensions);
 
 /// <summary><c>POST /embeddings</c>: texts in, vectors out.</summary>
-internal static class Embeddings
+internal sealed class Embeddings(
+    ILlmClient client, ModelTable models, EmbeddingsOptions options, VectorStore store, ProviderChoice choice, TimeProvider timeProvider)
 {
-    public static void MapEmbeddings(this IEndpointRouteBuilder endpoints) => endpoints
-        .MapPost("/embeddings", HandleAsync)
-        .WithName("embed")
-        .WithSummary("Turns texts into vectors.")
-        .Produces<EmbeddingsResponse>(StatusCodes.Status200OK, "application/json")
-        .WithFreshAndDryRun()
-        .ProducesProblems()
-        .WithTags("LlmGateway");
-
-    private static async Task<IResult> HandleAsync(
-        JsonBody<EmbeddingsRequest> body,
-        HttpContext context,
-        ILlmClient client,
-        ModelTable models,
-        EmbeddingsOptions options,
-        VectorStore store,
-        ProviderChoice choice,
-        TimeProvider timeProvider,
-        CancellationToken cancellationToken)
+    public static void Map(IEndpointRouteBuilder endpoints)
     {
-        Check(body.Value, options);
-        var model = models.GetEmbedding(body.Value.Model ?? options.Model);
-        CheckDimensions(body.Value.Dimensions, model);
+        var handler = endpoints.Handler<Embeddings>();
+        endpoints.MapPost("/embeddings", (JsonBody<EmbeddingsRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+            .WithName("embed")
+            .WithSummary("Turns texts into vectors.")
+            .Produces<EmbeddingsResponse>(StatusCodes.Status200OK, "application/json")
+            .WithFreshAndDryRun()
+            .ProducesProblems()
+            .WithTags("LlmGateway");
+    }
+
+    private async Task<IResult> HandleAsync(EmbeddingsRequest asked, HttpContext context, CancellationToken cancellationToken)
+    {
+        Check(asked);
+        var model = models.GetEmbedding(asked.Model ?? options.Model);
+        CheckDimensions(asked.Dimensions, model);
         var request = new EmbeddingRequest
         {
             Model = model.Name,
-            Inputs = body.Value.Input!.OfType<string>().ToList(),
-            Dimensions = body.Value.Dimensions,
+            Inputs = asked.Input!.OfType<string>().ToList(),
+            Dimensions = asked.Dimensions,
             Fresh = Query.Flag(context.Request, "fresh"),
             RequestId = RequestFacts.Of(context).RequestId,
         };
@@ -66,7 +61,7 @@ internal static class Embeddings
         return new VectorsAnswer(response);
     }
 
-    private static void Check(EmbeddingsRequest request, EmbeddingsOptions options)
+    private void Check(EmbeddingsRequest request)
     {
         var validation = new Validation();
         validation.Require(request.Input is not null, "input", "This field is required.");

@@ -19,8 +19,7 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
     public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
     {
         CheckContentType(context.Request);
-        var limit = context.GetEndpoint()?.Metadata.GetMetadata<BodyLimit>()?.Of(context.RequestServices)
-            ?? context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes;
+        var limit = context.GetEndpoint()!.Metadata.GetRequiredMetadata<BodyLimit>().Bytes;
         if (context.Request.ContentLength > limit) throw TooLarge(limit);
         using var body = await ReadAsync(context.Request, limit, context.RequestAborted);
         if (body.Truncated) throw TooLarge(limit);
@@ -28,8 +27,11 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         return new JsonBody<T>(Parse(body.Memory.Span));
     }
 
-    public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder) =>
+    public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
+    {
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
+        builder.Metadata.Add(new BodyLimit(builder.ApplicationServices.GetRequiredService<HttpOptions>().MaxBodyBytes));
+    }
 
     private static void CheckContentType(HttpRequest request)
     {

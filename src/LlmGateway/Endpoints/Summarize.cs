@@ -27,33 +27,27 @@ public sealed record SummarizeRequest(
 public sealed record SummarizeResponse(string Summary, string Model, bool Truncated, int InputTokens, int Chunks);
 
 /// <summary><c>POST /summarize</c>: a text in, two or three sentences out.</summary>
-internal static class Summarize
+internal sealed class Summarize(
+    Summarizer summarizer, SummaryStream stream, SummaryDryRun dryRun, ModelTable models, SummarizeOptions options, TimeProvider timeProvider)
 {
-    public static void MapSummarize(this IEndpointRouteBuilder endpoints) => endpoints
-        .MapPost("/summarize", HandleAsync)
-        .WithName("summarize")
-        .WithSummary("Summarizes a text in two or three sentences, however long it is.")
-        .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json")
-        .WithStream()
-        .WithFreshAndDryRun()
-        .WithMetadata(new BodyLimit(services => services.GetRequiredService<SummarizeOptions>().MaxBodyBytes))
-        .ProducesProblems()
-        .WithTags("LlmGateway");
-
-    private static async Task<IResult> HandleAsync(
-        JsonBody<SummarizeRequest> body,
-        HttpContext context,
-        Summarizer summarizer,
-        SummaryStream stream,
-        SummaryDryRun dryRun,
-        ModelTable models,
-        SummarizeOptions options,
-        TimeProvider timeProvider,
-        CancellationToken cancellationToken)
+    public static void Map(IEndpointRouteBuilder endpoints)
     {
-        var request = body.Value;
+        var handler = endpoints.Handler<Summarize>();
+        endpoints.MapPost("/summarize", (JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+            .WithName("summarize")
+            .WithSummary("Summarizes a text in two or three sentences, however long it is.")
+            .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json")
+            .WithStream()
+            .WithFreshAndDryRun()
+            .WithBodyLimit(services => services.GetRequiredService<SummarizeOptions>().MaxBodyBytes)
+            .ProducesProblems()
+            .WithTags("LlmGateway");
+    }
+
+    private async Task<IResult> HandleAsync(SummarizeRequest request, HttpContext context, CancellationToken cancellationToken)
+    {
         using var text = request.Text;
-        Check(request, options);
+        Check(request);
         var plan = await summarizer.PlanAsync(
             text!.Chars,
             models.GetChat(request.Model ?? options.Model),
@@ -84,7 +78,7 @@ internal static class Summarize
             plan.Chunks);
     }
 
-    private static void Check(SummarizeRequest request, SummarizeOptions options)
+    private void Check(SummarizeRequest request)
     {
         var validation = new Validation();
         validation.Text(request.Text?.Chars, "text");

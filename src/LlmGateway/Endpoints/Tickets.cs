@@ -9,31 +9,27 @@ namespace LlmGateway.Endpoints;
 public sealed record TicketResponse(string Ticket, string Url, int ExpiresIn);
 
 /// <summary><c>POST /chat-stream/tickets</c>: takes what EventSource cannot send, and gives an address that it can open.</summary>
-internal static class Tickets
+internal sealed class Tickets(ModelTable models, ChatOptions options, TicketStore store, DryRun dryRun)
 {
-    public static void MapTickets(this IEndpointRouteBuilder endpoints) => endpoints
-        .MapPost("/chat-stream/tickets", HandleAsync)
-        .WithName("createTicket")
-        .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
-        .WithFreshAndDryRun()
-        .WithQuery("resume", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
-        .Produces<TicketResponse>(StatusCodes.Status201Created)
-        .ProducesProblems(400, 403, 408, 413, 415, 429, 500, 503)
-        .WithTags("LlmGateway");
+    public static void Map(IEndpointRouteBuilder endpoints)
+    {
+        var handler = endpoints.Handler<Tickets>();
+        endpoints.MapPost("/chat-stream/tickets", (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+            .WithName("createTicket")
+            .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
+            .WithFreshAndDryRun()
+            .WithQuery("resume", Microsoft.OpenApi.JsonSchemaType.Boolean, "1 keeps the call running for a while when the client has gone.")
+            .Produces<TicketResponse>(StatusCodes.Status201Created)
+            .ProducesProblems(400, 403, 408, 413, 415, 429, 500, 503)
+            .WithTags("LlmGateway");
+    }
 
-    private static async Task<IResult> HandleAsync(
-        JsonBody<ChatRequest> body,
-        HttpContext context,
-        ModelTable models,
-        ChatOptions options,
-        TicketStore store,
-        DryRun dryRun,
-        CancellationToken cancellationToken)
+    private async Task<IResult> HandleAsync(ChatRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         // What is wrong with it is said here: an EventSource could not tell anybody.
-        var fitted = await body.Value.FitAsync(options, models, context, cancellationToken);
+        var fitted = await request.FitAsync(options, models, context, cancellationToken);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request, models.GetChat(fitted.Request.Model), cancellationToken);
-        var prompt = new TicketPrompt(body.Value, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
+        var prompt = new TicketPrompt(request, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
         var ticket = await store.IssueAsync(prompt, cancellationToken);
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(

@@ -32,6 +32,11 @@ internal static class GatewayServices
         services.AddHostedService(provider => provider.GetRequiredService<Work>());
         services.AddSingleton<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<Readiness>());
+        services.AddSingleton<Summarize>();
+        services.AddSingleton<Chat>();
+        services.AddSingleton<Tickets>();
+        services.AddSingleton<Classify>();
+        services.AddSingleton<Endpoints.Embeddings>();
         services.AddSingleton<ChatStream>();
         services.AddSingleton<Summarizer>();
         services.AddSingleton<SummaryStream>();
