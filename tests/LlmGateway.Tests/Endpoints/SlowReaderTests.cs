@@ -23,7 +23,7 @@ public class SlowReaderTests
     [Fact]
     public async Task WhoTakesNothingIsGivenUp()
     {
-        await using var gateway = await GatewayHost.StartAsync("Streaming:WriteTimeout=00:00:00.300");
+        await using var gateway = await GatewayHost.StartAsync("Streaming:WriteTimeout=00:00:02");
         gateway.Upstream.Script = Large();
         using var client = await ReadOneFrameAsync(gateway);
 
@@ -62,7 +62,7 @@ public class SlowReaderTests
         var pulled = 0L;
         var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var gateway = await GatewayHost.StartAsync(
-            builder => builder.Services.AddSingleton<ILlmClient>(new StreamLlmClient(FloodAsync)), "Streaming:WriteTimeout=00:00:00.300");
+            builder => builder.Services.AddSingleton<ILlmClient>(new StreamLlmClient(FloodAsync)), "Streaming:WriteTimeout=00:00:02");
         using var client = await ReadOneFrameAsync(gateway);
 
         await left.Task.WaitAsync(Soon);
