@@ -11,7 +11,7 @@ using OpenAI.Embeddings;
 namespace LlmGateway.Llm.Providers.OpenAI;
 
 /// <summary>
-/// OpenAI by its official SDK. Only the SDK's protocol methods are used: they carry the authentication, the pipeline and the transport,
+/// OpenAI by its official SDK. Only the SDK's protocol methods are used: they carry the addresses, the pipeline and the transport,
 /// and leave the bodies to us, which costs a streamed token a fortieth of what the typed ones allocate, and hides no failure.
 /// </summary>
 internal sealed class OpenAILlmClient : ILlmClient, IDisposable
@@ -24,6 +24,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
     private readonly OpenAIDialect _dialect;
     private readonly Pacer? _pacer;
     private readonly HttpClient _http;
+    private readonly string _authorization;
     private readonly ChatClient _chat;
     private readonly EmbeddingClient _embeddings;
 
@@ -42,11 +43,9 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         (_failures, _options, _models, _timeProvider, _dialect, _pacer) = (failures, options, models, timeProvider, dialect, pacer);
         _call = new ProviderCall(failures, options.IdleTimeout);
         _http = ProviderTransport.CreateHttpClient(handler);
-        var credential = new ApiKeyCredential(key);
-        var clientOptions = OpenAITransport.CreateOptions(options, _http);
-        // The model named here is not sent by protocol methods: each body names its own.
-        _chat = new ChatClient("unused", credential, clientOptions);
-        _embeddings = new EmbeddingClient("unused", credential, clientOptions);
+        _authorization = "Bearer " + key;
+        _chat = OpenAITransport.CreateChat(options, _http);
+        _embeddings = OpenAITransport.CreateEmbeddings(options, _http);
     }
 
     public Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
@@ -136,7 +135,8 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         TimeSpan? limited = null;
         try
         {
-            var response = await SendAsync(method, body, OpenAITransport.PerCall(sent.RequestId, cancellationToken), cancellationToken);
+            using var content = BinaryContent.Create(body);
+            var response = (await method(content, OpenAITransport.PerCall(_authorization, sent.RequestId, cancellationToken))).GetRawResponse();
             if (pacer is not null) limits = RateLimitHeaders.OfOpenAI(name => response.Headers.TryGetValue(name, out var value) ? value : null);
             if (response.Status == 200) return (response, ticket.Queued);
             using (response)
@@ -147,24 +147,14 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
                 throw failure;
             }
         }
-        finally
-        {
-            pacer?.Leave(ticket, limits, limited);
-        }
-    }
-
-    private async ValueTask<PipelineResponse> SendAsync(
-        Func<BinaryContent, RequestOptions, Task<ClientResult>> method, BinaryData body, RequestOptions options, CancellationToken cancellationToken)
-    {
-        using var content = BinaryContent.Create(body);
-        try
-        {
-            return (await method(content, options)).GetRawResponse();
-        }
         catch (ClientResultException exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The SDK's word for a connection that was refused or lost.
             throw _failures.Lost(exception);
+        }
+        finally
+        {
+            pacer?.Leave(ticket, limits, limited);
         }
     }
 

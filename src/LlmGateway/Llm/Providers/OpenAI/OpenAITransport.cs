@@ -1,12 +1,23 @@
 using System.ClientModel.Primitives;
 using OpenAI;
+using OpenAI.Chat;
+using OpenAI.Embeddings;
 
 namespace LlmGateway.Llm.Providers.OpenAI;
 
-/// <summary>The SDK's client on connections of our own, without the SDK's retries and timeouts.</summary>
+/// <summary>
+/// The SDK's clients on connections of our own, without the SDK's retries and timeouts, and on a pipeline that has no step but the transport:
+/// what the others would work out for each call, and what <see cref="PerCall"/> says instead, is the same for all of them.
+/// </summary>
 internal static class OpenAITransport
 {
-    public static OpenAIClientOptions CreateOptions(ProviderOptions options, HttpClient http) => new()
+    private static readonly string UserAgent = $"llm-gateway OpenAI/{typeof(ChatClient).Assembly.GetName().Version?.ToString(3)}";
+
+    public static ChatClient CreateChat(ProviderOptions options, HttpClient http) => new Chat(CreateOptions(options, http));
+
+    public static EmbeddingClient CreateEmbeddings(ProviderOptions options, HttpClient http) => new Embeddings(CreateOptions(options, http));
+
+    private static OpenAIClientOptions CreateOptions(ProviderOptions options, HttpClient http) => new()
     {
         Endpoint = options.BaseUrl,
         Transport = new HttpClientPipelineTransport(http),
@@ -16,10 +27,12 @@ internal static class OpenAITransport
         ClientLoggingOptions = new ClientLoggingOptions { EnableLogging = false },
         // Costs a timer for every read of a stream: the provider keeps one idle timeout of its own.
         NetworkTimeout = Timeout.InfiniteTimeSpan,
-        UserAgentApplicationId = "llm-gateway",
     };
 
-    public static RequestOptions PerCall(string? requestId, CancellationToken cancellationToken)
+    /// <param name="authorization">The value of the header.</param>
+    /// <param name="requestId">The HTTP request that asks.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public static RequestOptions PerCall(string authorization, string? requestId, CancellationToken cancellationToken)
     {
         var options = new RequestOptions
         {
@@ -28,6 +41,8 @@ internal static class OpenAITransport
             ErrorOptions = ClientErrorBehaviors.NoThrow,
             BufferResponse = false,
         };
+        options.SetHeader("Authorization", authorization);
+        options.SetHeader("User-Agent", UserAgent);
         if (requestId is not null) options.SetHeader("X-Client-Request-Id", requestId);
         return options;
     }
@@ -39,6 +54,11 @@ internal static class OpenAITransport
             ProcessNext(message, pipeline, currentIndex);
 
         public override ValueTask ProcessAsync(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex) =>
-            ProcessNextAsync(message, pipeline, currentIndex);
+            pipeline[currentIndex + 1].ProcessAsync(message, pipeline, currentIndex + 1);
     }
+
+    // The model named here is not sent by protocol methods: each body names its own.
+    private sealed class Chat(OpenAIClientOptions options) : ChatClient(ClientPipeline.Create(options), "unused", options);
+
+    private sealed class Embeddings(OpenAIClientOptions options) : EmbeddingClient(ClientPipeline.Create(options), "unused", options);
 }
