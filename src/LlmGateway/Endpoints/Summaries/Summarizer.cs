@@ -41,6 +41,7 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
         {
             plan = plan with { InputTokens = await counter.CountAsync(text, cancellationToken) };
             if (plan.InputTokens > sliceAbove) return await SliceAsync(plan, counter, cancellationToken);
+            if (plan.InputTokens <= readAtOnce) return plan;
         }
         var cut = counter.Cut(text.Span, readAtOnce);
         return cut.Length == text.Length
