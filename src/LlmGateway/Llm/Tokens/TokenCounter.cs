@@ -36,7 +36,15 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
     /// size that others choose.
     /// </summary>
     /// <exception cref="OperationCanceledException"></exception>
-    public async ValueTask<int> CountAsync(ReadOnlyMemory<char> text, CancellationToken cancellationToken)
+    public ValueTask<int> CountAsync(ReadOnlyMemory<char> text, CancellationToken cancellationToken)
+    {
+        // Shorter than what is counted between two yields anyway, whatever it consists of.
+        if (PieceCounter.IsLong(text.Length))
+            return CountInBlocksAsync(text, cancellationToken);
+        return cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<int>(cancellationToken) : new(Count(text.Span));
+    }
+
+    private async ValueTask<int> CountInBlocksAsync(ReadOnlyMemory<char> text, CancellationToken cancellationToken)
     {
         var position = 0;
         var tokens = 0;
