@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace LlmGateway.Llm.Tokens;
 
 /// <summary>
@@ -6,54 +9,68 @@ namespace LlmGateway.Llm.Tokens;
 /// </summary>
 internal static class BytePairs
 {
+    // A rank has 18 bits, so both are in an int.
+    private const int PlaceBits = 12;
+
     /// <summary>How many ints of scratch space a sequence of <paramref name="length"/> bytes takes.</summary>
-    public static int ScratchLength(int length) => 2 * (length + 1);
+    public static int ScratchLength(int length) => (3 * length) + Vector128<int>.Count;
 
     /// <summary>Merges until no pair can be merged, or only <paramref name="parts"/> parts are left.</summary>
     /// <param name="vocabulary">The tokens.</param>
-    /// <param name="bytes">At least two bytes.</param>
+    /// <param name="bytes">At least two bytes, at most 4,096.</param>
     /// <param name="parts">Where to stop; 1 for all merges.</param>
-    /// <param name="scratch">At least <see cref="ScratchLength"/> ints. Begins with where each part begins, when this returns.</param>
+    /// <param name="scratch">At least <see cref="ScratchLength"/> ints. Holds at 0 where the second part begins, when this returns.</param>
     /// <returns>The number of parts.</returns>
     public static int Merge(Vocabulary vocabulary, ReadOnlySpan<byte> bytes, int parts, Span<int> scratch)
     {
-        var starts = scratch[..(bytes.Length + 1)];
-        var ranks = scratch.Slice(bytes.Length + 1, bytes.Length);
+        // By where a part begins: where the next one and the one before begin, and the rank of the part and the next one together with
+        // the place in the lowest bits. So the least of these numbers is the leftmost pair of the lowest rank.
+        var next = scratch[..(bytes.Length + 1)];
+        var previous = scratch.Slice(bytes.Length + 1, bytes.Length);
+        var pairs = scratch.Slice((2 * bytes.Length) + 1, (bytes.Length + Vector128<int>.Count - 1) & -Vector128<int>.Count);
+        pairs.Fill(int.MaxValue);
         for (var i = 0; i < bytes.Length; i++)
         {
-            starts[i] = i;
-            ranks[i] = i + 1 < bytes.Length ? vocabulary.Rank(bytes.Slice(i, 2)) : Vocabulary.None;
+            next[i] = i + 1;
+            previous[i] = i - 1;
+            if (i + 1 < bytes.Length)
+                pairs[i] = Pair(vocabulary.Rank(bytes.Slice(i, 2)), i);
         }
 
-        starts[bytes.Length] = bytes.Length;
         var count = bytes.Length;
-        while (count > parts)
+        for (; count > parts; count--)
         {
-            var at = 0;
-            var lowest = Vocabulary.None;
-            for (var i = 0; i < count - 1; i++)
-            {
-                if (ranks[i] < lowest)
-                {
-                    lowest = ranks[i];
-                    at = i;
-                }
-            }
-
-            if (lowest == Vocabulary.None)
+            var least = Least(pairs);
+            if (least == int.MaxValue)
                 break;
 
-            starts[(at + 2)..(count + 1)].CopyTo(starts[(at + 1)..]);
-            ranks[(at + 1)..count].CopyTo(ranks[at..]);
-            count--;
-            ranks[at] = RankOfPair(at, bytes, starts);
+            var at = least & ((1 << PlaceBits) - 1);
+            var merged = next[at];
+            var end = next[merged];
+            next[at] = end;
+            pairs[merged] = int.MaxValue;
+            pairs[at] = int.MaxValue;
+            if (end < bytes.Length)
+            {
+                previous[end] = at;
+                pairs[at] = Pair(vocabulary.Rank(bytes[at..next[end]]), at);
+            }
+
             if (at > 0)
-                ranks[at - 1] = RankOfPair(at - 1, bytes, starts);
+                pairs[previous[at]] = Pair(vocabulary.Rank(bytes[previous[at]..end]), previous[at]);
         }
 
         return count;
+    }
 
-        int RankOfPair(int part, ReadOnlySpan<byte> bytes, Span<int> starts) =>
-            part + 1 < count ? vocabulary.Rank(bytes[starts[part]..starts[part + 2]]) : Vocabulary.None;
+    private static int Pair(int rank, int place) => rank == Vocabulary.None ? int.MaxValue : (rank << PlaceBits) | place;
+
+    private static int Least(ReadOnlySpan<int> pairs)
+    {
+        var least = Vector128.Create(int.MaxValue);
+        foreach (var four in MemoryMarshal.Cast<int, Vector128<int>>(pairs))
+            least = Vector128.Min(least, four);
+        least = Vector128.Min(least, Vector128.Shuffle(least, Vector128.Create(2, 3, 0, 1)));
+        return Math.Min(least[0], least[1]);
     }
 }

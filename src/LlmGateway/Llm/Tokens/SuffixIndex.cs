@@ -95,7 +95,7 @@ internal sealed class SuffixIndex
         var bytes = _vocabulary.Bytes(rank);
         Span<int> scratch = stackalloc int[BytePairs.ScratchLength(Vocabulary.MaxTokenLength)];
         BytePairs.Merge(_vocabulary, bytes, parts: 2, scratch);
-        var border = scratch[1];
+        var border = scratch[0];
         halves = ((ulong)_vocabulary.Rank(bytes[..border]) << 32) | (uint)_vocabulary.Rank(bytes[border..]);
         _halves[rank] = halves;
         return halves;
