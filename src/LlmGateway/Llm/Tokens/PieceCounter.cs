@@ -9,7 +9,7 @@ namespace LlmGateway.Llm.Tokens;
 internal sealed class PieceCounter(Vocabulary vocabulary)
 {
     /// <summary>How many ints of scratch space <see cref="Count"/> takes: made once for many pieces.</summary>
-    public static readonly int ScratchLength = (ShortBytes / sizeof(int)) + BytePairs.ScratchLength(ShortBytes);
+    public static int ScratchLength => (ShortBytes / sizeof(int)) + BytePairs.ScratchLength(ShortBytes);
 
     // Up to this many bytes merging in place is faster than LongPiece; from there on it would be quadratic.
     private const int ShortBytes = 128;
@@ -21,24 +21,8 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
     public static bool IsLong(int length) => length > YieldChars;
 
     /// <summary>The tokens of a piece, or any number over the limit if there are more.</summary>
-    public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch)
-    {
-        if (piece.Length == 1 && piece[0] < 0x80)
-            return 1;
-
-        var utf8 = MemoryMarshal.AsBytes(scratch)[..ShortBytes];
-        if (Encode(piece, utf8, out var length))
-        {
-            var bytes = utf8[..length];
-            return length == 1 || vocabulary.Rank(bytes) != Vocabulary.None
-                ? 1
-                : BytePairs.Merge(vocabulary, bytes, parts: 1, scratch[(ShortBytes / sizeof(int))..]);
-        }
-
-        using var counting = new LongPiece(vocabulary, limit);
-        counting.Read(piece, piece.Length);
-        return counting.Exceeds ? limit + 1 : counting.Tokens;
-    }
+    public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch) =>
+        (piece.Length == 1 && piece[0] < 0x80) || vocabulary.IsShortToken(piece) ? 1 : CountEncoded(piece, limit, scratch);
 
     /// <summary>Like <see cref="Count"/>, but gives the thread back every few milliseconds.</summary>
     /// <exception cref="OperationCanceledException"></exception>
@@ -76,19 +60,19 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
         return (fitting.Exceeds ? tokens + 1 : fitting.Tokens, fitting.Fit);
     }
 
-    private static bool Encode(ReadOnlySpan<char> piece, Span<byte> utf8, out int length)
+    private int CountEncoded(ReadOnlySpan<char> piece, int limit, Span<int> scratch)
     {
-        length = 0;
-        if (piece.Length > utf8.Length)
-            return false;
-
-        foreach (var c in piece)
+        var utf8 = MemoryMarshal.AsBytes(scratch)[..ShortBytes];
+        if (Utf8.FromUtf16(piece, utf8, out _, out var length, replaceInvalidSequences: true) == OperationStatus.Done)
         {
-            if (c >= 0x80)
-                return Utf8.FromUtf16(piece, utf8, out _, out length, replaceInvalidSequences: true) == OperationStatus.Done;
-            utf8[length++] = (byte)c;
+            var bytes = utf8[..length];
+            return length == 1 || vocabulary.Rank(bytes) != Vocabulary.None
+                ? 1
+                : BytePairs.Merge(vocabulary, bytes, parts: 1, scratch[(ShortBytes / sizeof(int))..]);
         }
 
-        return true;
+        using var counting = new LongPiece(vocabulary, limit);
+        counting.Read(piece, piece.Length);
+        return counting.Exceeds ? limit + 1 : counting.Tokens;
     }
 }

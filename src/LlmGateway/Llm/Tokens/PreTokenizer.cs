@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static LlmGateway.Llm.Tokens.CharKinds;
 
 namespace LlmGateway.Llm.Tokens;
@@ -14,6 +15,12 @@ internal sealed class PreTokenizer(bool isO200k)
 {
     /// <summary>The end of the piece that begins at <paramref name="start"/>, which is less than the text's length.</summary>
     public int PieceEnd(ReadOnlySpan<char> text, int start)
+    {
+        var end = PlainWordEnd(text, start);
+        return end > start ? end : OtherEnd(text, start);
+    }
+
+    private int OtherEnd(ReadOnlySpan<char> text, int start)
     {
         var kinds = CharTable.At(text, start, out var width);
         if (!isO200k && text[start] == '\'')
@@ -80,6 +87,25 @@ internal sealed class PreTokenizer(bool isO200k)
         var end = CharTable.RunEnd(text, upperEnd, Lower);
         hasLower = end > upperEnd || lowerEnd > start;
         return end > upperEnd || lowerEnd == start ? end : lowerEnd;
+    }
+
+    // Nearly every word of English and of code: a blank or none, capitals or none, small letters, and then something else, of which no
+    // contraction and no mark is made. Equal to start if there is more to think about.
+    private int PlainWordEnd(ReadOnlySpan<char> text, int start)
+    {
+        var capitals = AsciiRunEnd(text, text[start] == ' ' ? start + 1 : start, 'A', 'Z');
+        var end = AsciiRunEnd(text, capitals, 'a', 'z');
+        return end > capitals && end < text.Length && char.IsAscii(text[end]) && text[end] != '\'' && (isO200k || !char.IsAsciiLetter(text[end]))
+            ? end
+            : start;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int AsciiRunEnd(ReadOnlySpan<char> text, int start, char first, char last)
+    {
+        while (start < text.Length && char.IsBetween(text[start], first, last))
+            start++;
+        return start;
     }
 
     // (?i:'s|'t|'re|'ve|'m|'ll|'d); the long s folds to s. Equal to start if there is none.

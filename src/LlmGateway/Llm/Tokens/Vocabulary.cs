@@ -9,7 +9,8 @@ namespace LlmGateway.Llm.Tokens;
 
 /// <summary>
 /// The tokens of one encoding: every byte sequence with its rank. Ranks run from 0 without a gap, so all bytes lie in one blob in
-/// the order of their ranks, and an open-addressing table of (tag, rank) finds a rank without an object per token.
+/// the order of their ranks, and open-addressing tables find a rank without an object per token: one of (tag, rank) and, for the short
+/// tokens, which are what most text is made of, one that holds their bytes itself.
 /// </summary>
 internal sealed class Vocabulary
 {
@@ -19,9 +20,13 @@ internal sealed class Vocabulary
     /// <summary>No token of either encoding is longer, in bytes.</summary>
     public const int MaxTokenLength = 128;
 
+    private const int ShortLength = 8;
+    private const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
+
     private readonly byte[] _blob;
     private readonly int[] _offsets;
     private readonly ulong[] _slots;
+    private readonly ShortToken[] _shortTokens;
     private readonly int[] _pairs = new int[1 << 16];
 
     /// <param name="lines">Lines of base64, a blank and the rank, with LF line ends, in the order of ranks.</param>
@@ -30,7 +35,9 @@ internal sealed class Vocabulary
     {
         Count = lines.Count((byte)'\n');
         _offsets = new int[Count + 1];
-        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count * 2)];
+        // About half of the tokens are short: neither table gets too full, and the first bytes are not known yet.
+        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count)];
+        _shortTokens = new ShortToken[BitOperations.RoundUpToPowerOf2((uint)Count)];
         Array.Fill(_pairs, None);
         var blob = new byte[lines.Length];
         var used = 0;
@@ -79,16 +86,67 @@ internal sealed class Vocabulary
     }
 
     /// <summary>The bytes of a token.</summary>
-    public ReadOnlySpan<byte> Bytes(int rank) => _blob.AsSpan(_offsets[rank]..(_offsets[rank + 1]));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ReadOnlySpan<byte> Bytes(int rank) => _blob.AsSpan(_offsets[rank], Length(rank));
 
     public int Length(int rank) => _offsets[rank + 1] - _offsets[rank];
 
     /// <summary>The rank of a byte sequence, or <see cref="None"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Rank(ReadOnlySpan<byte> bytes) =>
-        bytes.Length == 2 ? _pairs[MemoryMarshal.Read<ushort>(bytes)] : Find(bytes);
+    public int Rank(ReadOnlySpan<byte> bytes) => bytes.Length switch
+    {
+        2 => _pairs[MemoryMarshal.Read<ushort>(bytes)],
+        <= ShortLength => FindShort(UpToEight(bytes), bytes.Length),
+        _ => FindLong(bytes),
+    };
 
-    private int Find(ReadOnlySpan<byte> bytes)
+    /// <summary>
+    /// Whether a piece is a token, if it has two to eight chars and all of them are ASCII: most pieces are, and need not be encoded.
+    /// </summary>
+    public bool IsShortToken(ReadOnlySpan<char> piece)
+    {
+        if (piece.Length is < 2 or > ShortLength)
+            return false;
+
+        // As UpToEight has it.
+        ulong first, last;
+        if (piece.Length >= 4)
+        {
+            var utf16 = MemoryMarshal.AsBytes(piece);
+            first = MemoryMarshal.Read<ulong>(utf16);
+            last = MemoryMarshal.Read<ulong>(utf16[^8..]);
+            return ((first | last) & 0xFF80_FF80_FF80_FF80) == 0
+                && FindShort(((ulong)Narrow(first) << 32) | Narrow(last), piece.Length) != None;
+        }
+
+        first = piece[0];
+        last = piece[^1];
+        var middle = (ulong)piece[piece.Length >> 1];
+        return (first | middle | last) < 0x80 && FindShort((first << 16) | (middle << 8) | last, piece.Length) != None;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static uint Narrow(ulong four)
+        {
+            four = (four | (four >> 8)) & 0x0000_FFFF_0000_FFFF;
+            return (uint)(four | (four >> 16));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int FindShort(ulong bytes, int length)
+    {
+        var tokens = _shortTokens;
+        for (var place = PlaceOf(bytes, length, tokens.Length); ; place++)
+        {
+            ref var token = ref tokens[(int)(place & (uint)(tokens.Length - 1))];
+            if (token.Bytes == bytes && token.Length == length)
+                return token.Rank;
+            if (token.Length == 0)
+                return None;
+        }
+    }
+
+    private int FindLong(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > MaxTokenLength)
             return None;
@@ -112,11 +170,22 @@ internal sealed class Vocabulary
     private void Insert(ReadOnlySpan<byte> bytes, int rank)
     {
         if (bytes.Length == 2)
-        {
             _pairs[MemoryMarshal.Read<ushort>(bytes)] = rank;
+        if (bytes.Length <= ShortLength)
+        {
+            var mask = (uint)_shortTokens.Length - 1;
+            var place = PlaceOf(UpToEight(bytes), bytes.Length, _shortTokens.Length);
+            while (_shortTokens[place].Length != 0)
+                place = (place + 1) & mask;
+            _shortTokens[place] = new ShortToken(UpToEight(bytes), (rank << 4) | bytes.Length);
             return;
         }
 
+        InsertLong(bytes, rank);
+    }
+
+    private void InsertLong(ReadOnlySpan<byte> bytes, int rank)
+    {
         var hash = Hash(bytes);
         var mask = (uint)_slots.Length - 1;
         var slot = (uint)hash & mask;
@@ -128,27 +197,29 @@ internal sealed class Vocabulary
     // Eight bytes a step. The table is fixed, so nobody can grow its chains, and a token's bytes are compared anyway.
     private static ulong Hash(ReadOnlySpan<byte> bytes)
     {
-        const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
         var hash = (ulong)bytes.Length * Multiplier;
-        while (bytes.Length >= 8)
-        {
+        for (; bytes.Length > 8; bytes = bytes[8..])
             hash = Mix(hash ^ MemoryMarshal.Read<ulong>(bytes));
-            bytes = bytes[8..];
-        }
-
-        ulong tail = 0;
-        if (bytes.Length >= 4)
-            tail = ((ulong)MemoryMarshal.Read<uint>(bytes) << 32) | MemoryMarshal.Read<uint>(bytes[^4..]);
-        else if (bytes.Length > 0)
-            tail = ((uint)bytes[0] << 16) | ((uint)bytes[bytes.Length >> 1] << 8) | bytes[^1];
-        return Mix(hash ^ tail);
-
-        static ulong Mix(ulong value)
-        {
-            value *= Multiplier;
-            return value ^ (value >> 29);
-        }
+        return Mix(hash ^ UpToEight(bytes));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Mix(ulong value)
+    {
+        var high = Math.BigMul(value, Multiplier, out var low);
+        return high ^ low;
+    }
+
+    // Only the highest bits of a product depend on all bits of its factors.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint PlaceOf(ulong bytes, int length, int tableLength) =>
+        (uint)(((bytes + (uint)length) * Multiplier) >> (BitOperations.LeadingZeroCount((uint)tableLength) + 33));
+
+    // One to eight bytes as a number, other bytes of the same length as another.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong UpToEight(ReadOnlySpan<byte> bytes) => bytes.Length >= 4
+        ? ((ulong)MemoryMarshal.Read<uint>(bytes) << 32) | MemoryMarshal.Read<uint>(bytes[^4..])
+        : ((uint)bytes[0] << 16) | ((uint)bytes[bytes.Length >> 1] << 8) | bytes[^1];
 
     private static Span<byte> WithoutCarriageReturns(byte[] file)
     {
@@ -163,5 +234,17 @@ internal sealed class Vocabulary
         }
 
         return file.AsSpan(0, length);
+    }
+
+    /// <summary>A token of up to eight bytes, or none at all. Twelve bytes: there are a hundred thousand of them.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 4)]
+    private readonly struct ShortToken(ulong bytes, int rankAndLength)
+    {
+        public readonly ulong Bytes = bytes;
+        private readonly int _rankAndLength = rankAndLength;
+
+        public int Length => _rankAndLength & 15;
+
+        public int Rank => _rankAndLength >> 4;
     }
 }
