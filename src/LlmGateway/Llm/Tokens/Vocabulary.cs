@@ -35,8 +35,8 @@ internal sealed class Vocabulary
     {
         Count = lines.Count((byte)'\n');
         _offsets = new int[Count + 1];
-        // About half of the tokens are short: neither table gets too full, and the first bytes are not known yet.
-        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count)];
+        // Three quarters of the tokens are short: the one table is six tenths full, the other four.
+        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count / 2)];
         _shortTokens = new ShortToken[BitOperations.RoundUpToPowerOf2((uint)Count)];
         Array.Fill(_pairs, None);
         var blob = new byte[lines.Length];
