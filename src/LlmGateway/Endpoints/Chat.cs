@@ -38,7 +38,8 @@ internal sealed class Chat(
             .WithTags("LlmGateway");
         foreach (var (path, name) in new[] { ("/chat-stream", "streamChat"), ("/chat", "chat") })
         {
-            endpoints.MapPost(path, (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.PostAsync(body.Value, context, cancellationToken))
+            endpoints.MapPost(path, (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) =>
+                    handler.Value.PostAsync(body.Value, context, cancellationToken))
                 .WithName(name)
                 .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
                 .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json")

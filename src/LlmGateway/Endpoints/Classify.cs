@@ -26,7 +26,8 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var handler = endpoints.Handler<Classify>();
-        endpoints.MapPost("/classify", (JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+        endpoints.MapPost("/classify", (JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken) =>
+                handler.Value.HandleAsync(body.Value, context, cancellationToken))
             .WithName("classify")
             .WithSummary("Chooses the category that fits a text best.")
             .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")

@@ -26,7 +26,8 @@ internal sealed class Embeddings(
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var handler = endpoints.Handler<Embeddings>();
-        endpoints.MapPost("/embeddings", (JsonBody<EmbeddingsRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+        endpoints.MapPost("/embeddings", (JsonBody<EmbeddingsRequest> body, HttpContext context, CancellationToken cancellationToken) =>
+                handler.Value.HandleAsync(body.Value, context, cancellationToken))
             .WithName("embed")
             .WithSummary("Turns texts into vectors.")
             .Produces<EmbeddingsResponse>(StatusCodes.Status200OK, "application/json")
@@ -68,7 +69,7 @@ internal sealed class Embeddings(
         if (request.Input is { } input)
         {
             validation.Require(input.Count >= 1 && input.Count <= options.MaxInputs, "input", $"Give 1 to {options.MaxInputs} texts.");
-            for (var i = 0; i < input.Count && input.Count <= options.MaxInputs; i++)
+            for (var i = 0; i < input.Count && input.Count <= options.MaxInputs && !validation.IsFull; i++)
             {
                 if (input[i] is null) validation.Require(false, $"input[{i}]", "This field takes a text in quotes.");
                 else if (input[i]!.Length == 0) validation.Require(false, EmbeddingRequest.Field(i, input.Count), "This field is empty.");

@@ -34,7 +34,8 @@ internal sealed class Streams(StreamSessions known, SharedStreams shared)
     }
 
     private static async Task<IResult> StopAsync(string id, SharedStreams shared, CancellationToken cancellationToken) =>
-        await shared.StopAsync(id, cancellationToken)
+        // What is no id is asked of nobody.
+        StreamSessions.IsId(id) && await shared.StopAsync(id, cancellationToken)
             ? Results.NoContent()
             : throw new LlmException(LlmErrorKind.NotFound, "No stream of this id is known: it has ended, or it never was.");
 }

@@ -33,7 +33,8 @@ internal sealed class Summarize(
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var handler = endpoints.Handler<Summarize>();
-        endpoints.MapPost("/summarize", (JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+        endpoints.MapPost("/summarize", (JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken) =>
+                handler.Value.HandleAsync(body.Value, context, cancellationToken))
             .WithName("summarize")
             .WithSummary("Summarizes a text in two or three sentences, however long it is.")
             .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json")

@@ -14,7 +14,8 @@ internal sealed class Tickets(ModelTable models, ChatOptions options, TicketStor
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var handler = endpoints.Handler<Tickets>();
-        endpoints.MapPost("/chat-stream/tickets", (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) => handler.Value.HandleAsync(body.Value, context, cancellationToken))
+        endpoints.MapPost("/chat-stream/tickets", (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) =>
+                handler.Value.HandleAsync(body.Value, context, cancellationToken))
             .WithName("createTicket")
             .WithSummary("Takes a prompt, and gives a URL with which EventSource can stream the reply, once.")
             .WithFreshAndDryRun()

@@ -7,9 +7,15 @@ namespace LlmGateway.Endpoints;
 /// <summary>Collects what is wrong with a request, so that the caller hears all of it at once.</summary>
 internal sealed class Validation
 {
+    public const string Required = "This field is required.";
+    public const string Empty = "This field is empty.";
+
     private const int MaxErrors = 50;
 
     private Dictionary<string, string[]>? _errors;
+
+    /// <summary>Whether enough is wrong: more is not told.</summary>
+    public bool IsFull => _errors?.Count >= MaxErrors;
 
     public void Require(
         bool holds,
@@ -17,17 +23,17 @@ internal sealed class Validation
         [InterpolatedStringHandlerArgument(nameof(holds))] IfWrong problem)
     {
         if (holds) return;
+        if (IsFull) return;
         _errors ??= [];
-        if (_errors.Count >= MaxErrors) return;
         var name = field.ToString();
         _errors[name] = [.. _errors.GetValueOrDefault(name, []), problem.ToString()];
     }
 
     public void Text(string? value, string field, bool required = true) =>
-        Require(!required && value is null || !string.IsNullOrWhiteSpace(value), field, value is null ? "This field is required." : "This field is empty.");
+        Require(!required && value is null || !string.IsNullOrWhiteSpace(value), field, value is null ? Required : Empty);
 
     public void Text(ReadOnlyMemory<char>? value, string field) =>
-        Require(value is { } text && !text.Span.IsWhiteSpace(), field, value is null ? "This field is required." : "This field is empty.");
+        Require(value is { } text && !text.Span.IsWhiteSpace(), field, value is null ? Required : Empty);
 
     /// <param name="value">As the caller sent it.</param>
     /// <param name="limit">The highest that the configuration allows.</param>

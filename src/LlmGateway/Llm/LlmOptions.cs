@@ -88,7 +88,7 @@ internal sealed class LlmOptions : ISettings
 /// <param name="Options">Its settings.</param>
 internal sealed record ProviderSetting(string Name, string? KeyVariable, string Section, ProviderOptions Options)
 {
-    /// <summary>For a server that asks for no key: the SDKs want one.</summary>
+    /// <summary>For a server that asks for no key: one is sent all the same, as everybody does who speaks OpenAI's language.</summary>
     private static readonly IReadOnlyList<string> NoKey = ["none"];
 
     /// <summary>What to set, in words.</summary>

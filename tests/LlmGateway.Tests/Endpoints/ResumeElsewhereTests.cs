@@ -240,16 +240,18 @@ public class ResumeElsewhereTests
         public async Task ToldAsync(string last)
         {
             var (connection, options) = (second.Services.GetRequiredService<RedisConnection>(), second.Services.GetRequiredService<RedisOptions>());
-            for (var told = false; !told;)
-                told = (await connection.TryAsync(database => database.KeyExistsAsync(RedisKeys.Stream(options, last.Split(':')[0])), CancellationToken.None)).Value;
+            using var late = new CancellationTokenSource(Soon);
+            for (var told = false; !told; late.Token.ThrowIfCancellationRequested())
+                told = (await connection.TryAsync(database => database.KeyExistsAsync(RedisKeys.Stream(options, last.Split(':')[0])), late.Token)).Value;
         }
 
         /// <summary>They are connected before they listen.</summary>
         public async Task HearEachOtherAsync()
         {
             var (connection, options) = (second.Services.GetRequiredService<RedisConnection>(), second.Services.GetRequiredService<RedisOptions>());
-            for (var listening = 0L; listening < 2;)
-                listening = await connection.TryAsync(database => database.ExecuteAsync("PUBSUB", "NUMSUB", RedisKeys.Stopped(options)), CancellationToken.None)
+            using var late = new CancellationTokenSource(Soon);
+            for (var listening = 0L; listening < 2; late.Token.ThrowIfCancellationRequested())
+                listening = await connection.TryAsync(database => database.ExecuteAsync("PUBSUB", "NUMSUB", RedisKeys.Stopped(options)), late.Token)
                     is (true, { } counted) ? (long)counted[1] : 0;
         }
 

@@ -10,8 +10,8 @@ namespace LlmGateway.Llm.Generations;
 [SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
 internal sealed class Generation
 {
-    // An update with a token of a few letters, measured.
-    private const long UpdateSize = 85;
+    // An update beside the letters of its token, measured.
+    private const long UpdateSize = 80;
 
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
@@ -19,6 +19,7 @@ internal sealed class Generation
     private List<GenerationReader> _waiting = [];
     private List<GenerationReader> _stillWaiting = [];
     private readonly List<GenerationReader> _woken = [];
+    private long _characters;
     private int _readers;
     private bool _closed;
     private bool _held;
@@ -58,7 +59,7 @@ internal sealed class Generation
     {
         get
         {
-            lock (_lock) return (_log.Count * UpdateSize) + ((Response?.Text.Length ?? 0) * sizeof(char));
+            lock (_lock) return (_log.Count * UpdateSize) + ((_characters + (Response?.Text.Length ?? 0)) * sizeof(char));
         }
     }
 
@@ -98,7 +99,7 @@ internal sealed class Generation
     /// <summary>Adds to the log. Readers are told by <see cref="Publish"/>.</summary>
     public void Append(LlmUpdate update)
     {
-        lock (_lock) _log.Add(update);
+        lock (_lock) Add(update);
     }
 
     /// <summary>Wakes those who wait for what is there now.</summary>
@@ -139,7 +140,7 @@ internal sealed class Generation
         if (Response is not null) return new Generation { Source = Source, Shared = Shared, Response = Response };
         if (Failure is null) return this;
         var compact = new Generation { Source = Source, Shared = Shared, Failure = Failure };
-        if (_log.Count > 0) compact._log.Add(new LlmUpdate { Origin = _log[0].Origin, Text = string.Concat(_log.Select(update => update.Text)) });
+        if (_log.Count > 0) compact.Add(new LlmUpdate { Origin = _log[0].Origin, Text = string.Concat(_log.Select(update => update.Text)) });
         return compact;
     }
 
@@ -155,7 +156,7 @@ internal sealed class Generation
         {
             if (_log is [] or [.., { FinishReason: not null }]) return;
             var said = _log.Sum(update => update.Text.Length);
-            _log.Add(new LlmUpdate { Text = response.Text[said..], FinishReason = response.FinishReason, Usage = response.Usage });
+            Add(new LlmUpdate { Text = response.Text[said..], FinishReason = response.FinishReason, Usage = response.Usage });
         }
     }
 
@@ -228,6 +229,12 @@ internal sealed class Generation
             _waiting.Add(reader);
             return true;
         }
+    }
+
+    private void Add(LlmUpdate update)
+    {
+        _log.Add(update);
+        _characters += update.Text.Length;
     }
 
     private bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;

@@ -10,6 +10,8 @@ namespace LlmGateway.Llm.Generations;
 /// </summary>
 internal sealed class StreamSessions(StreamingOptions options, TimeProvider timeProvider)
 {
+    private const int IdLength = 24;
+
     /// <summary>Bytes of a stream that is kept, measured; its text comes on top.</summary>
     public const int Overhead = 1000;
 
@@ -31,10 +33,13 @@ internal sealed class StreamSessions(StreamingOptions options, TimeProvider time
     /// <summary>Streams that are known.</summary>
     public int Count => _known.Count;
 
+    /// <summary>Whether a stream could have this id.</summary>
+    public static bool IsId(string text) => text.Length == IdLength && text.All(char.IsAsciiHexDigitLower);
+
     /// <summary>To be connected to at once.</summary>
     public StreamSession Start(bool isResumable, bool isFromBrowser = false, bool keepsRunning = false, string? ticket = null)
     {
-        var stream = new StreamSession(this, RandomNumberGenerator.GetHexString(24, lowercase: true))
+        var stream = new StreamSession(this, RandomNumberGenerator.GetHexString(IdLength, lowercase: true))
         {
             IsResumable = isResumable,
             IsFromBrowser = isFromBrowser,

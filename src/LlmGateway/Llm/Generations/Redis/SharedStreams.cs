@@ -21,7 +21,11 @@ internal sealed class SharedStreams : BackgroundService
     private readonly RedisOptions _options;
     private readonly StreamingOptions _streaming;
     private readonly TimeProvider _timeProvider;
-    private readonly Channel<(string Id, string? Form)> _told;
+    /// <summary>Stops that wait for another gateway at once; those beyond are not waited for.</summary>
+    private const int MaxStopping = 1000;
+
+    private readonly Channel<(string Id, string Form)> _told;
+    private readonly Channel<string> _stopped;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _stopping = new();
     private readonly ConcurrentDictionary<Generation, Task> _followed = new();
 
@@ -29,7 +33,9 @@ internal sealed class SharedStreams : BackgroundService
         StreamSessions streams, RedisConnection connection, RedisAnswers answers, RedisOptions options, StreamingOptions streaming, TimeProvider timeProvider)
     {
         (_streams, _connection, _answers, _options, _streaming, _timeProvider) = (streams, connection, answers, options, streaming, timeProvider);
-        _told = Channel.CreateBounded<(string, string?)>(new BoundedChannelOptions(options.WriteQueueLimit) { SingleReader = true });
+        _told = Channel.CreateBounded<(string, string)>(new BoundedChannelOptions(options.WriteQueueLimit) { SingleReader = true });
+        // Apart from the rest, for somebody waits for it.
+        _stopped = Channel.CreateBounded<string>(new BoundedChannelOptions(options.WriteQueueLimit) { SingleReader = true });
         connection.Listen(RedisKeys.Stops(options), id => StopForOther(id.ToString()));
         connection.Listen(RedisKeys.Stopped(options), id => HearStopped(id.ToString()));
     }
@@ -76,7 +82,7 @@ internal sealed class SharedStreams : BackgroundService
             var (_, gateways) = await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stops(_options)), id), cancellationToken);
             if (known || told) return true;
             // This one heard it too. What has no ids is told nowhere: only who has it knows that it was there.
-            if (gateways < 2) return false;
+            if (gateways < 2 || _stopping.Count > MaxStopping) return false;
             await stopped.Task.WaitAsync(StopPatience, _timeProvider, cancellationToken);
             return true;
         }
@@ -90,15 +96,7 @@ internal sealed class SharedStreams : BackgroundService
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var kept = _streaming.MaxDuration + _streaming.ResumeFor;
-        await foreach (var (id, form) in _told.Reader.ReadAllAsync(stoppingToken))
-        {
-            if (form is null) await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stopped(_options)), id), stoppingToken);
-            else await _connection.TryAsync(database => database.StringSetAsync(RedisKeys.Stream(_options, id), form, kept), stoppingToken);
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(TellStreamsAsync(stoppingToken), TellStoppedAsync(stoppingToken));
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -106,6 +104,19 @@ internal sealed class SharedStreams : BackgroundService
             generation.Abort();
         await Task.WhenAll(_followed.Values);
         await base.StopAsync(cancellationToken);
+    }
+
+    private async Task TellStreamsAsync(CancellationToken cancellationToken)
+    {
+        var kept = _streaming.MaxDuration + _streaming.ResumeFor;
+        await foreach (var (id, form) in _told.Reader.ReadAllAsync(cancellationToken))
+            await _connection.TryAsync(database => database.StringSetAsync(RedisKeys.Stream(_options, id), form, kept), cancellationToken);
+    }
+
+    private async Task TellStoppedAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var id in _stopped.Reader.ReadAllAsync(cancellationToken))
+            await _connection.TryAsync(database => database.PublishAsync(RedisChannel.Literal(RedisKeys.Stopped(_options)), id), cancellationToken);
     }
 
     private bool StopHere(string id)
@@ -118,7 +129,7 @@ internal sealed class SharedStreams : BackgroundService
 
     private void StopForOther(string id)
     {
-        if (StopHere(id)) _told.Writer.TryWrite((id, null));
+        if (StopHere(id)) _stopped.Writer.TryWrite(id);
     }
 
     private void HearStopped(string id)

@@ -6,8 +6,8 @@ using OpenAI.Embeddings;
 namespace LlmGateway.Llm.Providers.OpenAI;
 
 /// <summary>
-/// The SDK's clients on connections of our own, without the SDK's retries and timeouts, and on a pipeline that has no step but the transport:
-/// what the others would work out for each call, and what <see cref="PerCall"/> says instead, is the same for all of them.
+/// The SDK's clients on connections of our own, without the SDK's retries and timeouts, and without the steps of its pipeline that would work out
+/// for each call what is the same for all of them: <see cref="PerCall"/> says that.
 /// </summary>
 internal static class OpenAITransport
 {
