@@ -2,7 +2,8 @@
 //   node clients.mjs DIRECT CUTTING      with EXPECTED, the JSON of what the model says
 // DIRECT is the gateway's address; CUTTING leads there too, and cuts each stream that does not come back for its rest.
 import assert from 'node:assert/strict';
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
+import { createServer } from 'node:http';
 import { EventSource } from 'eventsource';
 import { createParser } from 'eventsource-parser';
 
@@ -80,6 +81,12 @@ const checks = {
     await assert.rejects(async () => { for await (const _ of chat({ message: `question ${prompts++}` }, { signal: abort.signal })) abort.abort(); }, { name: 'AbortError' });
     await assert.rejects(async () => { for await (const _ of chat({ message: 'never asked' }, { signal: abort.signal })); }, { name: 'AbortError' });
 
+    // The caller's own reason, whatever it is; a stop after it changes nothing.
+    const own = new AbortController(), reason = new TypeError('mine');
+    const aborted = chat({ message: `question ${prompts++}` }, { signal: own.signal });
+    await assert.rejects(async () => { for await (const _ of aborted) { own.abort(reason); aborted.stop(); } }, error => error === reason);
+    assert.equal(aborted.stopped, false);
+
     const stopped = chat({ message: `question ${prompts++}` });
     let deltas = 0;
     for await (const _ of stopped) if (++deltas === 2) stopped.stop();
@@ -89,6 +96,12 @@ const checks = {
     for await (const _ of never) assert.fail('It was stopped before it began.');
     const nobody = createClient({ baseUrl: 'http://127.0.0.1:1/' }); // a port that fetch refuses by itself
     await assert.rejects(nobody.summarize({ text: 'A text.' }), error => error instanceof GatewayError && error.code === 'network_error' && error.retryable && error.cause instanceof TypeError);
+    const page = createServer((_, response) => response.end('<html>')).listen(0, '127.0.0.1');
+    await once(page, 'listening');
+    const { summarize } = createClient({ baseUrl: `http://127.0.0.1:${page.address().port}/` });
+    await assert.rejects(summarize({ text: 'A text.' }), error => error instanceof GatewayError && error.code === 'connection_lost' && error.cause instanceof SyntaxError);
+    page.close();
+    page.closeAllConnections();
   },
 
   async 'client.js, chatEvents'() {

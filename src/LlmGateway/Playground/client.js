@@ -23,21 +23,18 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
   };
 
   const post = async (path, query, body, accept, signal) => {
-    // What the caller got wrong is a TypeError too, and is thrown here.
-    const asked = new Request(address(path, query), {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json', accept },
-      body: JSON.stringify(body),
-      signal,
-    });
-    const response = await fetch(asked).catch(unreachable);
-    if (!response.ok) throw await failure(response);
+    const url = address(path, query);
+    const asked = { method: 'POST', headers: { ...headers, 'content-type': 'application/json', accept }, body: JSON.stringify(body), signal };
+    // What the caller got wrong is a TypeError too, and is thrown here. It is not what is sent: in Node a request's signal aborts nothing once nobody holds the request.
+    new Request(url, { ...asked, signal: undefined });
+    const response = await fetch(url, asked).catch(unreachable(signal));
+    if (!response.ok) throw await failure(response, signal);
     return response;
   };
 
   const ask = async (path, request, { fresh, signal } = {}) => {
     const response = await post(path, { fresh }, request, 'application/json', signal);
-    return { ...(await response.json().catch(broken)), meta: metaOf(response) };
+    return { ...(await response.json().catch(broken(signal))), meta: metaOf(response) };
   };
 
   return {
@@ -93,7 +90,7 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
       };
 
       post('chat-stream/tickets', { fresh, resume }, request, 'application/json')
-        .then(response => response.json().catch(broken))
+        .then(response => response.json().catch(broken()))
         .then(({ ticket }) => {
           if (stopped) return;
           const url = new URL('chat-stream', baseUrl);
@@ -144,7 +141,7 @@ class Reply {
 
   /** Stops the reply, and the model: the loop ends. */
   stop() {
-    if (this.#over) return;
+    if (this.#over || this.#abort.signal.aborted) return;
     this.stopped = true;
     this.#abort.abort();
   }
@@ -156,7 +153,7 @@ class Reply {
     try {
       const response = await this.#open(this.#abort.signal);
       this.meta = metaOf(response);
-      for await (const data of events(response.body)) {
+      for await (const data of events(response.body, this.#abort.signal)) {
         if (data === '[DONE]') return;
         const frame = JSON.parse(data);
         if (frame.error) throw new GatewayError(frame.error.message, frame.error);
@@ -164,7 +161,7 @@ class Reply {
         if (frame.delta) yield frame.delta;
         this.#abort.signal.throwIfAborted(); // though more may have come by then
       }
-      broken();
+      broken(this.#abort.signal)();
     } catch (error) {
       if (!this.stopped) throw error;
     } finally {
@@ -176,34 +173,36 @@ class Reply {
 }
 
 /** The data of each event. A frame ends with an empty line, and its lines are the gateway's: none of them is folded. */
-async function* events(body) {
+async function* events(body, signal) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let rest = ''; ;) {
-    const { done, value } = await reader.read().catch(broken);
-    if (done) return;
-    const frames = (rest + value).split('\n\n');
-    rest = frames.pop();
-    for (const frame of frames) {
-      const data = frame.split('\n').find(line => line.startsWith('data: '));
-      if (data) yield data.slice('data: '.length);
+  try {
+    for (let rest = ''; ;) {
+      const { done, value } = await reader.read().catch(broken(signal));
+      if (done) return;
+      const frames = (rest + value).split('\n\n');
+      rest = frames.pop();
+      for (const frame of frames) {
+        const data = frame.split('\n').find(line => line.startsWith('data: '));
+        if (data) yield data.slice('data: '.length);
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {}); // closes the connection, whoever leaves and why
   }
 }
 
 /** What fetch and its body throw says neither in words nor in a code what happened. */
-function unreachable(cause) {
-  throw lost(cause, 'network_error', 'The gateway cannot be reached, or does not let this page read its answers.');
-}
+const unreachable = signal => lost(signal, 'network_error', 'The gateway cannot be reached, or does not let this page read its answers.');
+const broken = signal => lost(signal, 'connection_lost', 'The connection broke before the end of the answer.');
 
-function broken(cause) {
-  throw lost(cause, 'connection_lost', 'The connection broke before the end of the answer.');
-}
+const lost = (signal, code, message) => cause => {
+  signal?.throwIfAborted(); // with the caller's own reason
+  throw !cause || cause instanceof TypeError || cause instanceof SyntaxError ? new GatewayError(message, { code, retryable: true, cause }) : cause;
+};
 
-/** Whatever else it is, an abort above all, stays what it is. */
-const lost = (cause, code, message) => cause && !(cause instanceof TypeError) ? cause : new GatewayError(message, { code, retryable: true, cause });
-
-async function failure(response) {
+async function failure(response, signal) {
   const problem = await response.json().catch(() => ({}));
+  signal?.throwIfAborted();
   return new GatewayError(problem.detail ?? `The gateway answered ${response.status}.`, {
     code: problem.code,
     status: response.status,
