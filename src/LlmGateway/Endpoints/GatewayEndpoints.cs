@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using LlmGateway.Hosting;
 
 namespace LlmGateway.Endpoints;
@@ -22,7 +23,7 @@ internal static class GatewayEndpoints
     /// An endpoint with its services. A handler that takes them as parameters has each looked up for every request, in a scope that is made for it.
     /// Not before the first: wrong settings are told together.
     /// </summary>
-    public static Lazy<T> Handler<T>(this IEndpointRouteBuilder endpoints)
+    public static Lazy<T> Handler<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(this IEndpointRouteBuilder endpoints)
         where T : class => new(endpoints.ServiceProvider.GetRequiredService<T>);
 
     /// <summary>Tells the OpenAPI document how a request to a model fails.</summary>
