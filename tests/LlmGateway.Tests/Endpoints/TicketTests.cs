@@ -208,8 +208,8 @@ public class TicketTests
     public async Task AnyGatewayHonoursItOnceAndRedisHasOnlyItsHash()
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var one = await GatewayHost.StartAsync(redis.Setting, "Redis:ReadTimeout=00:00:00.500");
-        await using var two = await GatewayHost.StartAsync(redis.Setting, "Redis:ReadTimeout=00:00:00.500");
+        await using var one = await GatewayHost.StartAsync(redis.Setting, "Redis:ReadTimeout=00:00:05");
+        await using var two = await GatewayHost.StartAsync(redis.Setting, "Redis:ReadTimeout=00:00:05");
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
         await RedisIsThereAsync(one, two);
         var url = await UrlAsync(one);

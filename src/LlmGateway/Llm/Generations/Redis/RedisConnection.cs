@@ -56,7 +56,8 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         configuration.AbortOnConnectFail = false;
         configuration.ConnectTimeout = 1000;
         configuration.ConnectRetry = 1;
-        configuration.SyncTimeout = configuration.AsyncTimeout = 100;
+        // Whoever is told to wait longer would wait in vain.
+        configuration.SyncTimeout = configuration.AsyncTimeout = Math.Max(100, (int)options.ReadTimeout.TotalMilliseconds);
         // Asynchronous timeouts are looked at on the heartbeat only.
         configuration.HeartbeatInterval = TimeSpan.FromMilliseconds(100);
         configuration.BacklogPolicy = BacklogPolicy.FailFast;
