@@ -177,6 +177,7 @@ public class ResumeElsewhereTests
         await using var two = await Two.StartAsync(redisLate: true);
         using var client = await two.HalfwayAsync("/chat-stream?message=hi&resume=1");
         await two.ToldAsync(client["x-stream-id"]);
+        await two.HearEachOtherAsync();
 
         using var stopped = await two.Second.Client.DeleteAsync("/streams/" + client["x-stream-id"]);
 
