@@ -24,6 +24,9 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
     public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch) =>
         (piece.Length == 1 && piece[0] < 0x80) || vocabulary.IsShortToken(piece) ? 1 : CountEncoded(piece, limit, scratch);
 
+    /// <inheritdoc cref="Vocabulary.PlainWord"/>
+    public int PlainWord(ReadOnlySpan<char> text, bool isO200k) => vocabulary.PlainWord(text, isO200k);
+
     /// <summary>Like <see cref="Count"/>, but gives the thread back every few milliseconds.</summary>
     /// <exception cref="OperationCanceledException"></exception>
     public async ValueTask<int> CountAsync(ReadOnlyMemory<char> piece, int limit, CancellationToken cancellationToken)

@@ -13,6 +13,9 @@ namespace LlmGateway.Llm.Tokens;
 /// </param>
 internal sealed class PreTokenizer(bool isO200k)
 {
+    /// <summary>Whether words are split by case.</summary>
+    public bool IsO200k => isO200k;
+
     /// <summary>The end of the piece that begins at <paramref name="start"/>, which is less than the text's length.</summary>
     public int PieceEnd(ReadOnlySpan<char> text, int start)
     {

@@ -122,6 +122,12 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
         var blockEnd = (int)Math.Min((long)position + YieldChars, text.Length);
         while (position < blockEnd)
         {
+            if (pieces.PlainWord(text[position..], preTokenizer.IsO200k) is > 0 and var word)
+            {
+                position += word;
+                tokens++;
+                continue;
+            }
             var end = preTokenizer.PieceEnd(text, position);
             if (PieceCounter.IsLong(end - position))
                 return end;
@@ -138,6 +144,12 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
         var tokens = 0;
         for (var start = 0; start < text.Length && tokens <= limit;)
         {
+            if (pieces.PlainWord(text[start..], preTokenizer.IsO200k) is > 0 and var word)
+            {
+                start += word;
+                tokens++;
+                continue;
+            }
             var end = preTokenizer.PieceEnd(text, start);
             tokens += pieces.Count(text[start..end], limit - tokens, scratch);
             start = end;

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using SharpToken;
 
@@ -27,6 +28,7 @@ internal sealed class Vocabulary
     private readonly int[] _offsets;
     private readonly ulong[] _slots;
     private readonly ShortToken[] _shortTokens;
+    private readonly int _shortShift;
     private readonly int[] _pairs = new int[1 << 16];
 
     /// <param name="lines">Lines of base64, a blank and the rank, with LF line ends, in the order of ranks.</param>
@@ -38,6 +40,7 @@ internal sealed class Vocabulary
         // Three quarters of the tokens are short: the one table is six tenths full, the other four.
         _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Count / 2)];
         _shortTokens = new ShortToken[BitOperations.RoundUpToPowerOf2((uint)Count)];
+        _shortShift = 64 - BitOperations.Log2((uint)_shortTokens.Length);
         Array.Fill(_pairs, None);
         var blob = new byte[lines.Length];
         var used = 0;
@@ -116,13 +119,14 @@ internal sealed class Vocabulary
             first = MemoryMarshal.Read<ulong>(utf16);
             last = MemoryMarshal.Read<ulong>(utf16[^8..]);
             return ((first | last) & 0xFF80_FF80_FF80_FF80) == 0
-                && FindShort(((ulong)Narrow(first) << 32) | Narrow(last), piece.Length) != None;
+                && FindShort(Narrow(first) | ((ulong)Narrow(last) << (8 * (piece.Length - 4))), piece.Length) != None;
         }
 
         first = piece[0];
         last = piece[^1];
         var middle = (ulong)piece[piece.Length >> 1];
-        return (first | middle | last) < 0x80 && FindShort((first << 16) | (middle << 8) | last, piece.Length) != None;
+        return (first | middle | last) < 0x80
+            && FindShort(first | (middle << (8 * (piece.Length >> 1))) | (last << (8 * (piece.Length - 1))), piece.Length) != None;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static uint Narrow(ulong four)
@@ -132,11 +136,45 @@ internal sealed class Vocabulary
         }
     }
 
+    /// <summary>
+    /// The chars of the plain word at the beginning of a text, if that is a token: a blank or none, a capital or none, small letters, and then something
+    /// else, of which no contraction and no mark is made. Nearly every word of English and of code is one; 0 if there is more to think about.
+    /// </summary>
+    /// <param name="text">What is left of a text.</param>
+    /// <param name="isO200k">Whether a capital begins another word.</param>
+    public int PlainWord(ReadOnlySpan<char> text, bool isO200k)
+    {
+        if (text.Length < Vector128<byte>.Count || (text[0] != ' ' && !char.IsAsciiLetter(text[0])))
+            return 0;
+
+        var chars = MemoryMarshal.Cast<char, ushort>(text);
+        // What is not ASCII becomes another byte that is not.
+        var bytes = Vector128.NarrowWithSaturation(Vector128.Create(chars), Vector128.Create(chars[Vector128<ushort>.Count..]));
+        var small = Vector128.LessThanOrEqual(bytes - Vector128.Create((byte)'a'), Vector128.Create((byte)('z' - 'a'))).ExtractMostSignificantBits();
+        var first = text[0] == ' ' ? 1 : 0;
+        if (char.IsAsciiLetterUpper(text[first]))
+            first++;
+        var letters = BitOperations.TrailingZeroCount(~(small >> first));
+        var length = first + letters;
+        if (letters == 0 || length >= Vector128<byte>.Count)
+            return 0;
+
+        var next = text[length];
+        if (!char.IsAscii(next) || next == '\'' || (!isO200k && char.IsAsciiLetter(next)))
+            return 0;
+        if (length <= ShortLength)
+            return FindShort(bytes.AsUInt64()[0] & (ulong.MaxValue >> (64 - (8 * length))), length) != None ? length : 0;
+
+        Span<byte> word = stackalloc byte[Vector128<byte>.Count];
+        bytes.CopyTo(word);
+        return FindLong(word[..length]) != None ? length : 0;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int FindShort(ulong bytes, int length)
     {
         var tokens = _shortTokens;
-        for (var place = PlaceOf(bytes, length, tokens.Length); ; place++)
+        for (var place = PlaceOf(bytes, length); ; place++)
         {
             ref var token = ref tokens[(int)(place & (uint)(tokens.Length - 1))];
             if (token.Bytes == bytes && token.Length == length)
@@ -174,7 +212,7 @@ internal sealed class Vocabulary
         if (bytes.Length <= ShortLength)
         {
             var mask = (uint)_shortTokens.Length - 1;
-            var place = PlaceOf(UpToEight(bytes), bytes.Length, _shortTokens.Length);
+            var place = PlaceOf(UpToEight(bytes), bytes.Length);
             while (_shortTokens[place].Length != 0)
                 place = (place + 1) & mask;
             _shortTokens[place] = new ShortToken(UpToEight(bytes), (rank << 4) | bytes.Length);
@@ -206,20 +244,20 @@ internal sealed class Vocabulary
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Mix(ulong value)
     {
-        var high = Math.BigMul(value, Multiplier, out var low);
-        return high ^ low;
+        value *= Multiplier;
+        return value ^ (value >> 32);
     }
 
     // Only the highest bits of a product depend on all bits of its factors.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint PlaceOf(ulong bytes, int length, int tableLength) =>
-        (uint)(((bytes + (uint)length) * Multiplier) >> (BitOperations.LeadingZeroCount((uint)tableLength) + 33));
+    private uint PlaceOf(ulong bytes, int length) =>
+        (uint)(((bytes + (uint)length) * Multiplier) >> _shortShift);
 
-    // One to eight bytes as a number, other bytes of the same length as another.
+    // One to eight bytes as a number, the first one the lowest.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong UpToEight(ReadOnlySpan<byte> bytes) => bytes.Length >= 4
-        ? ((ulong)MemoryMarshal.Read<uint>(bytes) << 32) | MemoryMarshal.Read<uint>(bytes[^4..])
-        : ((uint)bytes[0] << 16) | ((uint)bytes[bytes.Length >> 1] << 8) | bytes[^1];
+        ? MemoryMarshal.Read<uint>(bytes) | ((ulong)MemoryMarshal.Read<uint>(bytes[^4..]) << (8 * (bytes.Length - 4)))
+        : bytes[0] | ((uint)bytes[bytes.Length >> 1] << (8 * (bytes.Length >> 1))) | ((uint)bytes[^1] << (8 * (bytes.Length - 1)));
 
     private static Span<byte> WithoutCarriageReturns(byte[] file)
     {
