@@ -5,9 +5,11 @@ internal sealed partial class ToolCheckLlmClient(ILlmClient inner, ILogger<ToolC
 {
     private const int Tries = 2;
 
-    public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    public override Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) =>
+        request.Tool is { } tool ? CompleteAsync(request, tool, cancellationToken) : Inner.CompleteAsync(request, cancellationToken);
+
+    private async Task<LlmResponse> CompleteAsync(LlmRequest request, LlmTool tool, CancellationToken cancellationToken)
     {
-        if (request.Tool is not { } tool) return await Inner.CompleteAsync(request, cancellationToken);
         var spent = new Spent();
         for (var attempt = 1; ; attempt++)
         {

@@ -50,14 +50,9 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
     }
 
     /// <summary>The answer in one piece.</summary>
-    public async Task<LlmResponse> CompleteAsync(SummaryPlan plan, CancellationToken cancellationToken)
-    {
-        if (!plan.IsMapReduce) return await client.CompleteAsync(plan.Single(), cancellationToken);
-        LlmResponse? response = null;
-        await foreach (var progress in RunAsync(plan, cancellationToken))
-            response = progress.Response;
-        return response!;
-    }
+    public Task<LlmResponse> CompleteAsync(SummaryPlan plan, CancellationToken cancellationToken) =>
+        plan.IsMapReduce ? CompleteInSlicesAsync(plan, cancellationToken) : client.CompleteAsync(plan.Single(), cancellationToken);
+
 
     /// <summary>Tells of each call that is done; of the last one with the answer.</summary>
     /// <exception cref="LlmException">A call failed: it says which. The others are aborted; those that were done stay stored.</exception>
@@ -90,6 +85,14 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
             if (level.IsLast) yield break;
             level = level.Next(answers, counter);
         }
+    }
+
+    private async Task<LlmResponse> CompleteInSlicesAsync(SummaryPlan plan, CancellationToken cancellationToken)
+    {
+        LlmResponse? response = null;
+        await foreach (var progress in RunAsync(plan, cancellationToken))
+            response = progress.Response;
+        return response!;
     }
 
     private async ValueTask<SummaryPlan> SliceAsync(SummaryPlan plan, TokenCounter counter, CancellationToken cancellationToken)

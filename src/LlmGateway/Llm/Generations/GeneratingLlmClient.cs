@@ -19,13 +19,19 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
         for (var round = 1; ; round++)
         {
             if (Stored(key, request) is { } stored) return stored;
-            try
+            var (reader, generation, joined) = Calls.Join(key, request, cancellationToken);
+            using (reader)
             {
-                return await ReadToEndAsync(key, request, cancellationToken);
-            }
-            catch (LlmException failure) when (failure.MayBeAskedAgain && round < MaxRounds)
-            {
-                // Of what a gateway said that has gone, nobody here has been shown anything.
+                reader.SkipToEnd();
+                while (!generation.HasEnded)
+                    await reader.WaitAsync();
+                if (generation.Response is { } response)
+                {
+                    reader.IsTold = true;
+                    return response with { Cache = AtEnd(generation, joined) };
+                }
+                // Of what a gateway said that has gone, nobody here has been shown anything: it may be asked again.
+                if (generation.Failure is { } failure && (!failure.MayBeAskedAgain || round == MaxRounds)) throw failure;
             }
         }
     }
@@ -88,20 +94,6 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
     {
         await Calls.DisposeAsync();
         await base.DisposeAsync();
-    }
-
-    private async Task<LlmResponse> ReadToEndAsync(GenerationKey key, LlmRequest request, CancellationToken cancellationToken)
-    {
-        var (reader, generation, joined) = Calls.Join(key, request, cancellationToken);
-        using (reader)
-        {
-            reader.SkipToEnd();
-            while (!generation.HasEnded)
-                await reader.WaitAsync();
-            if (generation.Failure is { } failure) throw failure;
-            reader.IsTold = true;
-            return generation.Response! with { Cache = AtEnd(generation, joined) };
-        }
     }
 
     private LlmResponse? Stored(GenerationKey key, LlmRequest request)

@@ -121,7 +121,7 @@ internal sealed partial class GenerationCalls(
         }
         try
         {
-            await AskAsync(key, generation, request);
+            await (shared.IsConfigured ? ShareAsync(key, generation, request) : MakeAsync(key, generation, request, OwnedCall.Alone));
         }
         catch (LlmException failure) when (stored?.IsUsable(now) == true && generation.IsEmpty && CouldNotBeAsked(failure.Kind))
         {
@@ -141,7 +141,7 @@ internal sealed partial class GenerationCalls(
     }
 
     /// <summary>Makes the call, or reads the one that another gateway makes, and makes it after all if that one dies before its first word.</summary>
-    private async Task AskAsync(GenerationKey key, Generation generation, LlmRequest request)
+    private async Task ShareAsync(GenerationKey key, Generation generation, LlmRequest request)
     {
         for (var round = 1; ; round++)
         {
@@ -163,16 +163,29 @@ internal sealed partial class GenerationCalls(
         }
     }
 
+    /// <summary>Bounded in time: nobody may be left to end it who waits for all of it.</summary>
     private async Task MakeAsync(GenerationKey key, Generation generation, LlmRequest request, OwnedCall owned)
     {
         generation.Shared = owned.Name;
+        using var late = new CancellationTokenSource(maxDuration, timeProvider);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(generation.Aborted, late.Token);
         try
         {
-            var response = await CallAsync(generation, request);
+            // A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.
+            var response = request.Task == LlmTask.Chat
+                ? await StreamAsync(generation, request, ending.Token)
+                : await inner.CompleteAsync(request, ending.Token);
             // One that is told under another key than its question's is told, and not stored.
             var stores = owned.Name?.Key == key;
             var entry = Keep(key, generation, request, response, alreadyShared: stores);
             owned.Completed(response, stores ? entry : null);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !generation.Aborted.IsCancellationRequested)
+        {
+            TooLong(request.Model, maxDuration.TotalSeconds, request.RequestId);
+            var failure = new LlmException(LlmErrorKind.UpstreamTimeout, $"The answer had not come to its end after {maxDuration.TotalSeconds:0.###} s.");
+            owned.Failed(failure);
+            throw failure;
         }
         catch (LlmException failure)
         {
@@ -207,23 +220,6 @@ internal sealed partial class GenerationCalls(
 
     /// <summary>Before the end is told: whoever comes after it finds what is stored, or starts anew.</summary>
     private void Remove(GenerationKey key, Generation generation) => _live.TryRemove(new KeyValuePair<GenerationKey, Generation>(key, generation));
-
-    /// <summary>Bounded in time: nobody may be left to end it who waits for all of it.</summary>
-    private async Task<LlmResponse> CallAsync(Generation generation, LlmRequest request)
-    {
-        using var late = new CancellationTokenSource(maxDuration, timeProvider);
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(generation.Aborted, late.Token);
-        try
-        {
-            // A conversation is streamed upstream whoever asks for it, so that one call serves those who stream and those who do not.
-            return request.Task == LlmTask.Chat ? await StreamAsync(generation, request, ending.Token) : await inner.CompleteAsync(request, ending.Token);
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !generation.Aborted.IsCancellationRequested)
-        {
-            TooLong(request.Model, maxDuration.TotalSeconds, request.RequestId);
-            throw new LlmException(LlmErrorKind.UpstreamTimeout, $"The answer had not come to its end after {maxDuration.TotalSeconds:0.###} s.");
-        }
-    }
 
     private async Task<LlmResponse> StreamAsync(Generation generation, LlmRequest request, CancellationToken cancellationToken)
     {

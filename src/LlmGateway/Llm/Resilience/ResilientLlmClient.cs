@@ -16,28 +16,27 @@ internal sealed class ResilientLlmClient(
 {
     private readonly UpstreamPipeline _pipeline = new(provider, options, timeProvider, logger, jitter ?? Random.Shared.NextDouble);
 
-    public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
-    {
-        var call = new UpstreamCall(request.RequestId, timeProvider, cancellationToken);
-        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) =>
-            sent.Inner.CompleteAsync(sent.request, token));
-        return response with { Origin = call.Stamp(response.Origin) };
-    }
+    public override Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken) => _pipeline.RunAsync(
+        new UpstreamCall(request.RequestId, timeProvider, cancellationToken),
+        (Inner, request),
+        static (sent, token) => sent.Inner.CompleteAsync(sent.request, token),
+        static (call, response) => response with { Origin = call.Stamp(response.Origin) });
 
-    public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
-    {
-        var call = new UpstreamCall(request.RequestId, timeProvider, cancellationToken);
-        var response = await _pipeline.RunAsync(call, (Inner, request), static (sent, token) =>
-            sent.Inner.EmbedAsync(sent.request, token));
-        return response with { Origin = call.Stamp(response.Origin) };
-    }
+    public override Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken) => _pipeline.RunAsync(
+        new UpstreamCall(request.RequestId, timeProvider, cancellationToken),
+        (Inner, request),
+        static (sent, token) => sent.Inner.EmbedAsync(sent.request, token),
+        static (call, response) => response with { Origin = call.Stamp(response.Origin) });
 
     public override async IAsyncEnumerable<LlmUpdate> StreamAsync(
         LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var call = new UpstreamCall(request.RequestId, timeProvider, cancellationToken);
-        await using var stream = await _pipeline.RunAsync(call, (Inner, request, cancellationToken), static (sent, token) =>
-            UpstreamStream.OpenAsync(sent.Inner, sent.request, sent.cancellationToken, token));
+        await using var stream = await _pipeline.RunAsync(
+            call,
+            (Inner, request, cancellationToken),
+            static (sent, token) => UpstreamStream.OpenAsync(sent.Inner, sent.request, sent.cancellationToken, token),
+            static (_, stream) => stream);
 
         if (stream.First is not { } first) yield break;
         yield return first.Origin is { } origin ? first with { Origin = call.Stamp(origin) } : first;

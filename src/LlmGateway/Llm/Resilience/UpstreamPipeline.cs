@@ -58,14 +58,20 @@ internal sealed partial class UpstreamPipeline
     }
 
     /// <summary>Runs the attempt until it succeeds, or must not be repeated.</summary>
+    /// <param name="call">What the steps have to know.</param>
+    /// <param name="state">What the attempt has to know.</param>
+    /// <param name="attempt">Asks once.</param>
+    /// <param name="finish">Makes of the attempt's result what the caller gets.</param>
     /// <exception cref="LlmException">The last failure, with the number of calls made.</exception>
     /// <exception cref="OperationCanceledException">The caller has gone.</exception>
-    public async Task<T> RunAsync<TState, T>(UpstreamCall call, TState state, Func<TState, CancellationToken, Task<T>> attempt)
+    public async Task<T> RunAsync<TState, T>(
+        UpstreamCall call, TState state, Func<TState, CancellationToken, Task<T>> attempt, Func<UpstreamCall, T, T> finish)
         where T : class
     {
         var context = ResilienceContextPool.Shared.Get(call.CallerToken);
         call.Attach(context);
-        Outcome<T> outcome;
+        // The strategies are made for objects: with results of another type, each would take two more steps to turn them into objects and back.
+        Outcome<object> outcome;
         try
         {
             outcome = await _pipeline.ExecuteOutcomeAsync(
@@ -74,12 +80,12 @@ internal sealed partial class UpstreamPipeline
                     run.call.Attempts++;
                     try
                     {
-                        return Outcome.FromResult(await run.attempt(run.state, context.CancellationToken));
+                        return Outcome.FromResult<object>(await run.attempt(run.state, context.CancellationToken));
                     }
                     catch (Exception exception)
                     {
                         if (exception is LlmException { Attempts: > 1 } several) run.call.Count(several.Attempts);
-                        return Outcome.FromException<T>(exception);
+                        return Outcome.FromException<object>(exception);
                     }
                 },
                 context,
@@ -92,7 +98,7 @@ internal sealed partial class UpstreamPipeline
 
         if (outcome.Exception is { } failure) ExceptionDispatchInfo.Throw(UpstreamFailure.ForCaller(failure, call, _provider, _options));
         _budget.Fund();
-        return outcome.Result!;
+        return finish(call, (T)outcome.Result!);
     }
 
     private bool ShouldRetry(in RetryPredicateArguments<object> args)

@@ -6,7 +6,7 @@ namespace LlmGateway.Llm.Generations.Redis;
 internal sealed class OwnedCall : IAsyncDisposable
 {
     /// <summary>A call that nobody else knows of.</summary>
-    public static OwnedCall Alone => new();
+    public static OwnedCall Alone { get; } = new();
 
     // A stream longer than any answer; the bound is for what should not happen.
     private const int MaxEntries = 10_000;
@@ -50,10 +50,16 @@ internal sealed class OwnedCall : IAsyncDisposable
     /// <summary>To be told when the call is disposed of.</summary>
     /// <param name="response">The whole answer.</param>
     /// <param name="entry">The answer as it is stored; null if it is not.</param>
-    public void Completed(LlmResponse response, CacheEntry? entry) => (_end, _entry) = (new SharedEnd(response, null), entry);
+    public void Completed(LlmResponse response, CacheEntry? entry)
+    {
+        if (_connection is not null) (_end, _entry) = (new SharedEnd(response, null), entry);
+    }
 
     /// <inheritdoc cref="Completed"/>
-    public void Failed(LlmException failure) => _end = new SharedEnd(null, SharedFailure.Of(failure));
+    public void Failed(LlmException failure)
+    {
+        if (_connection is not null) _end = new SharedEnd(null, SharedFailure.Of(failure));
+    }
 
     /// <summary>Tells the end and gives the lease back, in this order: whoever comes finds the one or the other.</summary>
     public async ValueTask DisposeAsync()

@@ -12,6 +12,9 @@ internal sealed class SharedCalls(RedisConnection connection, RedisAnswers answe
     private readonly string _gateway = RandomNumberGenerator.GetHexString(16, lowercase: true);
     private int _calls;
 
+    /// <summary>Whether there may be other gateways.</summary>
+    public bool IsConfigured => connection.IsConfigured;
+
     /// <returns>The call as its owner, or as a follower of another gateway's; neither, if that one has just ended.</returns>
     public async ValueTask<(OwnedCall? Owned, FollowedCall? Followed)> OpenAsync(GenerationKey key, Generation generation, CancellationToken cancellationToken)
     {
