@@ -78,6 +78,9 @@ public sealed record LlmUpdate
         init => _details = _details with { Cache = value };
     }
 
+    /// <summary>Whether it tells nothing but its text.</summary>
+    internal bool IsOnlyText => Origin is null && _details == Details.None;
+
     private sealed record Details
     {
         public static readonly Details None = new();

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 
 namespace LlmGateway.Llm.Generations;
 
@@ -10,16 +9,12 @@ namespace LlmGateway.Llm.Generations;
 [SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
 internal sealed class Generation
 {
-    // An update beside the letters of its token, measured.
-    private const long UpdateSize = 80;
-
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
-    private readonly List<LlmUpdate> _log = [];
+    private readonly UpdateLog _log = new();
     private List<GenerationReader> _waiting = [];
     private List<GenerationReader> _stillWaiting = [];
     private readonly List<GenerationReader> _woken = [];
-    private long _characters;
     private int _readers;
     private bool _closed;
     private bool _held;
@@ -59,7 +54,7 @@ internal sealed class Generation
     {
         get
         {
-            lock (_lock) return (_log.Count * UpdateSize) + ((_characters + (Response?.Text.Length ?? 0)) * sizeof(char));
+            lock (_lock) return _log.Size + ((Response?.Text.Length ?? 0L) * sizeof(char));
         }
     }
 
@@ -99,7 +94,7 @@ internal sealed class Generation
     /// <summary>Adds to the log. Readers are told by <see cref="Publish"/>.</summary>
     public void Append(LlmUpdate update)
     {
-        lock (_lock) Add(update);
+        lock (_lock) _log.Add(update);
     }
 
     /// <summary>Wakes those who wait for what is there now.</summary>
@@ -121,13 +116,10 @@ internal sealed class Generation
     /// <returns>All that the log holds; its last update has to be the end.</returns>
     public LlmResponse Whole()
     {
-        var text = new StringBuilder();
-        foreach (var update in _log)
-            text.Append(update.Text);
-        var last = _log[^1];
+        var last = _log.Last!;
         return new LlmResponse
         {
-            Text = text.ToString(),
+            Text = _log.Text,
             FinishReason = last.FinishReason!.Value,
             Usage = last.Usage,
             Origin = _log[0].Origin!,
@@ -140,7 +132,7 @@ internal sealed class Generation
         if (Response is not null) return new Generation { Source = Source, Shared = Shared, Response = Response };
         if (Failure is null) return this;
         var compact = new Generation { Source = Source, Shared = Shared, Failure = Failure };
-        if (_log.Count > 0) compact.Add(new LlmUpdate { Origin = _log[0].Origin, Text = string.Concat(_log.Select(update => update.Text)) });
+        if (_log.Count > 0) compact._log.Add(new LlmUpdate { Origin = _log[0].Origin, Text = _log.Text });
         return compact;
     }
 
@@ -154,9 +146,8 @@ internal sealed class Generation
     {
         lock (_lock)
         {
-            if (_log is [] or [.., { FinishReason: not null }]) return;
-            var said = _log.Sum(update => update.Text.Length);
-            Add(new LlmUpdate { Text = response.Text[said..], FinishReason = response.FinishReason, Usage = response.Usage });
+            if (_log.Last is null or { FinishReason: not null }) return;
+            _log.Add(new LlmUpdate { Text = response.Text[_log.Length..], FinishReason = response.FinishReason, Usage = response.Usage });
         }
     }
 
@@ -229,12 +220,6 @@ internal sealed class Generation
             _waiting.Add(reader);
             return true;
         }
-    }
-
-    private void Add(LlmUpdate update)
-    {
-        _log.Add(update);
-        _characters += update.Text.Length;
     }
 
     private bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;

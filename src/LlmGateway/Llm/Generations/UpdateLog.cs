@@ -1,0 +1,60 @@
+namespace LlmGateway.Llm.Generations;
+
+/// <summary>
+/// What a model has said, piece by piece. Nearly all pieces are text and nothing else: their characters lie one after the other, so that a piece takes some
+/// twenty bytes, and not two objects that the collector would have to move as long as the answer grows. Not safe for threads.
+/// </summary>
+internal sealed class UpdateLog
+{
+    private const int FirstPieces = 32;
+    private const int FirstCharacters = 128;
+
+    private readonly List<(int Index, LlmUpdate Update)> _others = [];
+    private char[] _characters = [];
+    private int[] _ends = [];
+    private LlmUpdate? _last;
+
+    /// <summary>Pieces.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Characters of all pieces.</summary>
+    public int Length => Count > 0 ? _ends[Count - 1] : 0;
+
+    /// <summary>Bytes of memory, about.</summary>
+    public long Size => ((long)_characters.Length * sizeof(char)) + ((long)_ends.Length * sizeof(int));
+
+    /// <summary>The piece that was added last; null where there is none.</summary>
+    public LlmUpdate? Last => _last;
+
+    /// <summary>All that has been said.</summary>
+    public string Text => new(_characters, 0, Length);
+
+    public LlmUpdate this[int index]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+            // Whoever reads along gets what was just added.
+            if (index == Count - 1) return _last!;
+            // The first piece, and seldom another one.
+            foreach (var (place, update) in _others)
+            {
+                if (place == index) return update;
+            }
+            var start = index > 0 ? _ends[index - 1] : 0;
+            return new LlmUpdate { Text = new string(_characters, start, _ends[index] - start) };
+        }
+    }
+
+    public void Add(LlmUpdate update)
+    {
+        var start = Length;
+        var end = checked(start + update.Text.Length);
+        if (end > _characters.Length) Array.Resize(ref _characters, Math.Max(end, Math.Max(FirstCharacters, 2 * _characters.Length)));
+        if (Count == _ends.Length) Array.Resize(ref _ends, Math.Max(FirstPieces, 2 * _ends.Length));
+        update.Text.CopyTo(_characters.AsSpan(start));
+        if (!update.IsOnlyText) _others.Add((Count, update));
+        _ends[Count++] = end;
+        _last = update;
+    }
+}
