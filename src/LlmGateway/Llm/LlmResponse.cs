@@ -32,7 +32,7 @@ public sealed record LlmResponse
     internal Rendering? Rendering { get; init; }
 }
 
-/// <summary>A piece of an answer. Most are a text and nothing else, and a live answer is kept as its pieces: what few of them tell is held apart.</summary>
+/// <summary>A piece of an answer. There is one to every token, and most are a text and nothing else: what few of them tell is held apart.</summary>
 public sealed record LlmUpdate
 {
     private readonly Details _details = Details.None;
@@ -78,7 +78,7 @@ public sealed record LlmUpdate
         init => _details = _details with { Cache = value };
     }
 
-    /// <summary>Whether it tells nothing but its text.</summary>
+    /// <summary>Whether it tells nothing but its text. By value: one that was read from another gateway has details of its own that say nothing.</summary>
     internal bool IsOnlyText => Origin is null && _details == Details.None;
 
     private sealed record Details

@@ -53,7 +53,6 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
     public Task<LlmResponse> CompleteAsync(SummaryPlan plan, CancellationToken cancellationToken) =>
         plan.IsMapReduce ? CompleteInSlicesAsync(plan, cancellationToken) : client.CompleteAsync(plan.Single(), cancellationToken);
 
-
     /// <summary>Tells of each call that is done; of the last one with the answer.</summary>
     /// <exception cref="LlmException">A call failed: it says which. The others are aborted; those that were done stay stored.</exception>
     public async IAsyncEnumerable<SummaryProgress> RunAsync(SummaryPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)

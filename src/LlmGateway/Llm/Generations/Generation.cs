@@ -129,11 +129,14 @@ internal sealed class Generation
     /// <returns>The same, once it has ended, without the log's many pieces; itself until then.</returns>
     public Generation Compact()
     {
-        if (Response is not null) return new Generation { Source = Source, Shared = Shared, Response = Response };
-        if (Failure is null) return this;
-        var compact = new Generation { Source = Source, Shared = Shared, Failure = Failure };
-        if (_log.Count > 0) compact._log.Add(new LlmUpdate { Origin = _log[0].Origin, Text = _log.Text });
-        return compact;
+        lock (_lock)
+        {
+            if (Response is not null) return new Generation { Source = Source, Shared = Shared, Response = Response };
+            if (Failure is null) return this;
+            var compact = new Generation { Source = Source, Shared = Shared, Failure = Failure };
+            if (_log.Count > 0) compact._log.Add(new LlmUpdate { Origin = _log[0].Origin, Text = _log.Text });
+            return compact;
+        }
     }
 
     /// <summary>How one reader came by the answer.</summary>

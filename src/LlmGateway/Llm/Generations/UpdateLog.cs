@@ -9,10 +9,14 @@ internal sealed class UpdateLog
     private const int FirstPieces = 32;
     private const int FirstCharacters = 128;
 
-    private readonly List<(int Index, LlmUpdate Update)> _others = [];
+    // A longer text is not held a second time for the sake of one object.
+    private const int SharedLength = 256;
+
+    /// <summary>What tells more than text, without its text.</summary>
+    private readonly List<(int Index, LlmUpdate Update)> _telling = [];
     private char[] _characters = [];
     private int[] _ends = [];
-    private LlmUpdate? _last;
+    private LlmUpdate? _added;
 
     /// <summary>Pieces.</summary>
     public int Count { get; private set; }
@@ -24,7 +28,7 @@ internal sealed class UpdateLog
     public long Size => ((long)_characters.Length * sizeof(char)) + ((long)_ends.Length * sizeof(int));
 
     /// <summary>The piece that was added last; null where there is none.</summary>
-    public LlmUpdate? Last => _last;
+    public LlmUpdate? Last => Count > 0 ? this[Count - 1] : null;
 
     /// <summary>All that has been said.</summary>
     public string Text => new(_characters, 0, Length);
@@ -35,14 +39,15 @@ internal sealed class UpdateLog
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
             // Whoever reads along gets what was just added.
-            if (index == Count - 1) return _last!;
-            // The first piece, and seldom another one.
-            foreach (var (place, update) in _others)
-            {
-                if (place == index) return update;
-            }
+            if (index == Count - 1 && _added is not null) return _added;
             var start = index > 0 ? _ends[index - 1] : 0;
-            return new LlmUpdate { Text = new string(_characters, start, _ends[index] - start) };
+            var text = new string(_characters, start, _ends[index] - start);
+            // The first piece, the last, and seldom another one.
+            foreach (var (place, update) in _telling)
+            {
+                if (place == index) return update with { Text = text };
+            }
+            return new LlmUpdate { Text = text };
         }
     }
 
@@ -53,8 +58,8 @@ internal sealed class UpdateLog
         if (end > _characters.Length) Array.Resize(ref _characters, Math.Max(end, Math.Max(FirstCharacters, 2 * _characters.Length)));
         if (Count == _ends.Length) Array.Resize(ref _ends, Math.Max(FirstPieces, 2 * _ends.Length));
         update.Text.CopyTo(_characters.AsSpan(start));
-        if (!update.IsOnlyText) _others.Add((Count, update));
+        if (!update.IsOnlyText) _telling.Add((Count, update with { Text = "" }));
         _ends[Count++] = end;
-        _last = update;
+        _added = update.Text.Length <= SharedLength ? update : null;
     }
 }

@@ -61,7 +61,7 @@ internal sealed partial class UpstreamPipeline
     /// <param name="call">What the steps have to know.</param>
     /// <param name="state">What the attempt has to know.</param>
     /// <param name="attempt">Asks once.</param>
-    /// <param name="finish">Makes of the attempt's result what the caller gets.</param>
+    /// <param name="finish">Makes of the attempt's result what the caller gets: here, for a method of its own would wait once more.</param>
     /// <exception cref="LlmException">The last failure, with the number of calls made.</exception>
     /// <exception cref="OperationCanceledException">The caller has gone.</exception>
     public async Task<T> RunAsync<TState, T>(

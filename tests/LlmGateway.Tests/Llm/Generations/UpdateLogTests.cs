@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
+using LlmGateway.Llm.Generations.Redis;
+using StackExchange.Redis;
 
 namespace LlmGateway.Tests.Llm.Generations;
 
@@ -27,7 +30,7 @@ public class UpdateLogTests
         Assert.Equal(said, Enumerable.Range(0, _log.Count).Select(i => _log[i]));
         Assert.Equal(string.Concat(said.Select(update => update.Text)), _log.Text);
         Assert.Equal(_log.Text.Length, _log.Length);
-        Assert.Same(End, _log.Last);
+        Assert.Equal(End, _log.Last);
         Assert.Throws<ArgumentOutOfRangeException>(() => _log[said.Length]);
     }
 
@@ -38,6 +41,31 @@ public class UpdateLogTests
         _log.Add(First);
         _log.Add(update);
         Assert.Same(update, _log[1]);
+    }
+
+    [Fact]
+    public void HoldsALongTextOnce()
+    {
+        var text = AddLong();
+        GC.Collect();
+        Assert.False(text.IsAlive);
+        Assert.Equal((First.Origin, 1_000_000), (_log[0].Origin, _log[0].Text.Length));
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        WeakReference AddLong()
+        {
+            var update = First with { Text = new string('a', 1_000_000) };
+            _log.Add(update);
+            return new WeakReference(update.Text);
+        }
+    }
+
+    [Fact]
+    public void APieceFromAnotherGatewayIsOnlyText()
+    {
+        var form = SharedForm.Write(new SharedUpdates(0, [First, new LlmUpdate { Text = " upon" }, End]));
+        var read = SharedForm.ReadUpdates(new StreamEntry("1-1", [new NameValueEntry(SharedForm.Updates, form)]));
+        Assert.Equal([false, true, false], read!.Updates.Select(update => update.IsOnlyText));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using LlmGateway.Llm.Tokens;
 
 namespace LlmGateway.Tests.Llm.Tokens;
@@ -36,6 +37,39 @@ public sealed class VocabularyTests
                 Assert.Equal(1, BytePairs.Merge(vocabulary, vocabulary.Bytes(rank), parts: 1, scratch));
         }
     }
+
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void APlainWordIsThePieceThatThePatternFinds(string encoding, string sha256, int count)
+    {
+        var vocabulary = Vocabulary.Load(encoding, sha256);
+        var isO200k = count > 150_000;
+        var preTokenizer = new PreTokenizer(isO200k);
+        string[] words = ["a", " a", "The", " The", "their", " people", "because", " language", "something", "difference", " government", "information", "international", " international"];
+        foreach (var word in words)
+        {
+            Assert.Equal(word.Length, vocabulary.PlainWord($"{word} and so on, and so on", isO200k));
+            for (var next = 0; next <= char.MaxValue; next++)
+            {
+                var text = $"{word}{(char)next}nd so on, and so on";
+                var plain = vocabulary.PlainWord(text, isO200k);
+                if (plain == 0) continue;
+                Assert.Equal(preTokenizer.PieceEnd(text, 0), plain);
+                Assert.NotEqual(Vocabulary.None, vocabulary.Rank(Encoding.UTF8.GetBytes(text[..plain])));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a word")]
+    [InlineData("HTTP and so on, and so on")]
+    [InlineData("don't and so on, and so on")]
+    [InlineData("incomprehensibilities and so on")]
+    [InlineData("xqzwvkj and so on, and so on")]
+    [InlineData("Straße and so on, and so on")]
+    [InlineData(", and so on, and so on")]
+    public void IsNoPlainWord(string text) => Assert.Equal(0, TokenCounters.Get(TokenCounters.O200kBase).Pieces.PlainWord(text, isO200k: true));
 
     [Fact]
     public void RefusesAVocabularyThatOpenAIDidNotPublish() =>

@@ -5,7 +5,7 @@ namespace LlmGateway.Llm.Generations.Redis;
 /// <summary>The owner's side of a shared call: keeps the lease, tells the log, and does not end while others read.</summary>
 internal sealed class OwnedCall : IAsyncDisposable
 {
-    /// <summary>A call that nobody else knows of.</summary>
+    /// <summary>A call that nobody else knows of; keeps nothing, so one does for all.</summary>
     public static OwnedCall Alone { get; } = new();
 
     // A stream longer than any answer; the bound is for what should not happen.

@@ -56,7 +56,7 @@ internal sealed partial class RedisConnection(RedisOptions options, TimeProvider
         configuration.AbortOnConnectFail = false;
         configuration.ConnectTimeout = 1000;
         configuration.ConnectRetry = 1;
-        // Whoever is told to wait longer would wait in vain.
+        // The driver gives up by itself: not before ReadTimeout does.
         configuration.SyncTimeout = configuration.AsyncTimeout = Math.Max(100, (int)options.ReadTimeout.TotalMilliseconds);
         // Asynchronous timeouts are looked at on the heartbeat only.
         configuration.HeartbeatInterval = TimeSpan.FromMilliseconds(100);
