@@ -113,8 +113,7 @@ public sealed record ChatRequest(
         for (var i = 0; i < messages.Count; i++)
         {
             validation.Require(messages[i]?.Role is not null, $"messages[{i}].role", "This field takes system, user or assistant.");
-            validation.Require(
-                !string.IsNullOrWhiteSpace(messages[i]?.Content), $"messages[{i}].content", messages[i]?.Content is null ? Validation.Required : Validation.Empty);
+            validation.Text(messages[i]?.Content, $"messages[{i}].content");
             validation.Require(messages[i]?.Role != LlmRole.System || (i == 0 && System is null), $"messages[{i}].role", "One system message may come, as the first.");
         }
         validation.Require(messages is not [{ Role: LlmRole.System }], "messages", "A system message alone asks nothing.");

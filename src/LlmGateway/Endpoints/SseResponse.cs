@@ -196,14 +196,13 @@ internal sealed class SseResponse : IAsyncDisposable
     {
         try
         {
-            while (true)
+            while (!_closed.IsCancellationRequested)
             {
                 var left = _options.PingInterval - _timeProvider.GetElapsedTime(_lastFlush);
                 if (left > TimeSpan.Zero)
                 {
                     // The end of every stream finds it here, and an exception would cost as much as ten tokens.
                     await Task.Delay(left, _timeProvider, _closed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                    if (_closed.IsCancellationRequested) return;
                     continue;
                 }
                 await _gate.WaitAsync(_closed.Token);

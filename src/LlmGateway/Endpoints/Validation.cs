@@ -7,8 +7,8 @@ namespace LlmGateway.Endpoints;
 /// <summary>Collects what is wrong with a request, so that the caller hears all of it at once.</summary>
 internal sealed class Validation
 {
-    public const string Required = "This field is required.";
-    public const string Empty = "This field is empty.";
+    private const string Required = "This field is required.";
+    private const string Empty = "This field is empty.";
 
     private const int MaxErrors = 50;
 
@@ -22,14 +22,13 @@ internal sealed class Validation
         [InterpolatedStringHandlerArgument(nameof(holds))] IfWrong field,
         [InterpolatedStringHandlerArgument(nameof(holds))] IfWrong problem)
     {
-        if (holds) return;
-        if (IsFull) return;
+        if (holds || IsFull) return;
         _errors ??= [];
         var name = field.ToString();
         _errors[name] = [.. _errors.GetValueOrDefault(name, []), problem.ToString()];
     }
 
-    public void Text(string? value, string field, bool required = true) =>
+    public void Text(string? value, [InterpolatedStringHandlerArgument(nameof(value))] IfWrong field, bool required = true) =>
         Require(!required && value is null || !string.IsNullOrWhiteSpace(value), field, value is null ? Required : Empty);
 
     public void Text(ReadOnlyMemory<char>? value, string field) =>
@@ -66,6 +65,11 @@ internal sealed class Validation
         {
             isWanted = !holds;
             if (isWanted) _parts = new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture);
+        }
+
+        public IfWrong(int literalLength, int formattedCount, string? text, out bool isWanted)
+            : this(literalLength, formattedCount, holds: !string.IsNullOrWhiteSpace(text), out isWanted)
+        {
         }
 
         private IfWrong(string words) => _words = words;

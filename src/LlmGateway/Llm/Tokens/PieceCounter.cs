@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Text.Unicode;
 
 namespace LlmGateway.Llm.Tokens;
@@ -21,11 +22,12 @@ internal sealed class PieceCounter(Vocabulary vocabulary)
     public static bool IsLong(int length) => length > YieldChars;
 
     /// <summary>The tokens of a piece, or any number over the limit if there are more.</summary>
-    public int Count(ReadOnlySpan<char> piece, int limit, Span<int> scratch) =>
-        (piece.Length == 1 && piece[0] < 0x80) || vocabulary.IsShortToken(piece) ? 1 : CountEncoded(piece, limit, scratch);
-
-    /// <inheritdoc cref="Vocabulary.PlainWord"/>
-    public int PlainWord(ReadOnlySpan<char> text, bool isO200k) => vocabulary.PlainWord(text, isO200k);
+    /// <param name="piece">The piece.</param>
+    /// <param name="plain">Its bytes, if <see cref="PreTokenizer"/> has them; nothing but zeros otherwise.</param>
+    /// <param name="limit">How many tokens matter.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> ints.</param>
+    public int Count(ReadOnlySpan<char> piece, Vector128<byte> plain, int limit, Span<int> scratch) =>
+        (plain != Vector128<byte>.Zero && vocabulary.IsToken(plain, piece.Length)) || (piece.Length == 1 && piece[0] < 0x80) || vocabulary.IsShortToken(piece) ? 1 : CountEncoded(piece, limit, scratch);
 
     /// <summary>Like <see cref="Count"/>, but gives the thread back every few milliseconds.</summary>
     /// <exception cref="OperationCanceledException"></exception>

@@ -1,4 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using static LlmGateway.Llm.Tokens.CharKinds;
 
 namespace LlmGateway.Llm.Tokens;
@@ -13,14 +16,17 @@ namespace LlmGateway.Llm.Tokens;
 /// </param>
 internal sealed class PreTokenizer(bool isO200k)
 {
-    /// <summary>Whether words are split by case.</summary>
-    public bool IsO200k => isO200k;
-
     /// <summary>The end of the piece that begins at <paramref name="start"/>, which is less than the text's length.</summary>
-    public int PieceEnd(ReadOnlySpan<char> text, int start)
+    /// <param name="text">The text.</param>
+    /// <param name="start">Where the piece begins.</param>
+    /// <param name="plain">The piece's bytes, and those after it, if it is a plain word; nothing but zeros otherwise.</param>
+    public int PieceEnd(ReadOnlySpan<char> text, int start, out Vector128<byte> plain)
     {
-        var end = PlainWordEnd(text, start);
-        return end > start ? end : OtherEnd(text, start);
+        var end = PlainWordEnd(text, start, out plain);
+        if (end > start)
+            return end;
+        plain = default;
+        return OtherEnd(text, start);
     }
 
     private int OtherEnd(ReadOnlySpan<char> text, int start)
@@ -92,23 +98,29 @@ internal sealed class PreTokenizer(bool isO200k)
         return end > upperEnd || lowerEnd == start ? end : lowerEnd;
     }
 
-    // Nearly every word of English and of code: a blank or none, capitals or none, small letters, and then something else, of which no
-    // contraction and no mark is made. Equal to start if there is more to think about.
-    private int PlainWordEnd(ReadOnlySpan<char> text, int start)
-    {
-        var capitals = AsciiRunEnd(text, text[start] == ' ' ? start + 1 : start, 'A', 'Z');
-        var end = AsciiRunEnd(text, capitals, 'a', 'z');
-        return end > capitals && end < text.Length && char.IsAscii(text[end]) && text[end] != '\'' && (isO200k || !char.IsAsciiLetter(text[end]))
-            ? end
-            : start;
-    }
-
+    // Nearly every word of English and of code: a blank or none, a capital or none, small letters, and then something else, of which no
+    // contraction and no mark is made. Equal to start if there is more to think about, or less than sixteen chars to look at.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int AsciiRunEnd(ReadOnlySpan<char> text, int start, char first, char last)
+    private int PlainWordEnd(ReadOnlySpan<char> text, int start, out Vector128<byte> bytes)
     {
-        while (start < text.Length && char.IsBetween(text[start], first, last))
-            start++;
-        return start;
+        bytes = default;
+        text = text[start..];
+        if (text.Length < Vector128<byte>.Count || (text[0] != ' ' && !char.IsAsciiLetter(text[0])))
+            return start;
+
+        var chars = MemoryMarshal.Cast<char, ushort>(text);
+        // What is not ASCII becomes another byte that is not.
+        bytes = Vector128.NarrowWithSaturation(Vector128.Create(chars), Vector128.Create(chars[Vector128<ushort>.Count..]));
+        var small = Vector128.LessThanOrEqual(bytes - Vector128.Create((byte)'a'), Vector128.Create((byte)('z' - 'a'))).ExtractMostSignificantBits();
+        var first = text[0] == ' ' ? 1 : 0;
+        if (char.IsAsciiLetterUpper(text[first]))
+            first++;
+        var letters = BitOperations.TrailingZeroCount(~(small >> first));
+        var length = first + letters;
+        return letters > 0 && length < Vector128<byte>.Count
+            && char.IsAscii(text[length]) && text[length] != '\'' && (isO200k || !char.IsAsciiLetter(text[length]))
+            ? start + length
+            : start;
     }
 
     // (?i:'s|'t|'re|'ve|'m|'ll|'d); the long s folds to s. Equal to start if there is none.

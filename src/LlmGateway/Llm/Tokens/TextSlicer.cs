@@ -97,11 +97,11 @@ internal sealed class TextSlicer(TokenCounter counter)
             Span<int> scratch = stackalloc int[PieceCounter.ScratchLength];
             for (var read = 0; read < YieldChars && Position < text.Length;)
             {
-                var end = counter.PreTokenizer.PieceEnd(text[..ViewEnd(text.Length)], Position);
+                var end = counter.PreTokenizer.PieceEnd(text[..ViewEnd(text.Length)], Position, out var plain);
                 if (PieceCounter.IsLong(end - Position))
                     return end;
                 read += end - Position;
-                var tokens = counter.Pieces.Count(text[Position..end], Left, scratch);
+                var tokens = counter.Pieces.Count(text[Position..end], plain, Left, scratch);
                 if (tokens <= Left && IsCutOff(end, text.Length))
                     LookFurther();
                 else if (!Add(text, end, tokens))

@@ -82,10 +82,10 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
         var before = default(TokenCut);
         while (before.Length < text.Length)
         {
-            var end = preTokenizer.PieceEnd(text, before.Length);
+            var end = preTokenizer.PieceEnd(text, before.Length, out var plain);
             var piece = text[before.Length..end];
             var left = maxTokens - before.Tokens;
-            var tokens = pieces.Count(piece, left, scratch);
+            var tokens = pieces.Count(piece, plain, left, scratch);
             if (tokens > left)
                 return CutInside(text, before, before.Length + pieces.Fit(piece, left), far, maxTokens);
 
@@ -122,16 +122,10 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
         var blockEnd = (int)Math.Min((long)position + YieldChars, text.Length);
         while (position < blockEnd)
         {
-            if (pieces.PlainWord(text[position..], preTokenizer.IsO200k) is > 0 and var word)
-            {
-                position += word;
-                tokens++;
-                continue;
-            }
-            var end = preTokenizer.PieceEnd(text, position);
+            var end = preTokenizer.PieceEnd(text, position, out var plain);
             if (PieceCounter.IsLong(end - position))
                 return end;
-            tokens += pieces.Count(text[position..end], int.MaxValue, scratch);
+            tokens += pieces.Count(text[position..end], plain, int.MaxValue, scratch);
             position = end;
         }
 
@@ -144,14 +138,8 @@ internal sealed class TokenCounter(PreTokenizer preTokenizer, PieceCounter piece
         var tokens = 0;
         for (var start = 0; start < text.Length && tokens <= limit;)
         {
-            if (pieces.PlainWord(text[start..], preTokenizer.IsO200k) is > 0 and var word)
-            {
-                start += word;
-                tokens++;
-                continue;
-            }
-            var end = preTokenizer.PieceEnd(text, start);
-            tokens += pieces.Count(text[start..end], limit - tokens, scratch);
+            var end = preTokenizer.PieceEnd(text, start, out var plain);
+            tokens += pieces.Count(text[start..end], plain, limit - tokens, scratch);
             start = end;
         }
 

@@ -136,38 +136,17 @@ internal sealed class Vocabulary
         }
     }
 
-    /// <summary>
-    /// The chars of the plain word at the beginning of a text, if that is a token: a blank or none, a capital or none, small letters, and then something
-    /// else, of which no contraction and no mark is made. Nearly every word of English and of code is one; 0 if there is more to think about.
-    /// </summary>
-    /// <param name="text">What is left of a text.</param>
-    /// <param name="isO200k">Whether a capital begins another word.</param>
-    public int PlainWord(ReadOnlySpan<char> text, bool isO200k)
+    /// <summary>Whether the first bytes of sixteen are a token.</summary>
+    /// <param name="bytes">Where they stand; what follows them is not looked at.</param>
+    /// <param name="length">How many they are.</param>
+    public bool IsToken(Vector128<byte> bytes, int length)
     {
-        if (text.Length < Vector128<byte>.Count || (text[0] != ' ' && !char.IsAsciiLetter(text[0])))
-            return 0;
-
-        var chars = MemoryMarshal.Cast<char, ushort>(text);
-        // What is not ASCII becomes another byte that is not.
-        var bytes = Vector128.NarrowWithSaturation(Vector128.Create(chars), Vector128.Create(chars[Vector128<ushort>.Count..]));
-        var small = Vector128.LessThanOrEqual(bytes - Vector128.Create((byte)'a'), Vector128.Create((byte)('z' - 'a'))).ExtractMostSignificantBits();
-        var first = text[0] == ' ' ? 1 : 0;
-        if (char.IsAsciiLetterUpper(text[first]))
-            first++;
-        var letters = BitOperations.TrailingZeroCount(~(small >> first));
-        var length = first + letters;
-        if (letters == 0 || length >= Vector128<byte>.Count)
-            return 0;
-
-        var next = text[length];
-        if (!char.IsAscii(next) || next == '\'' || (!isO200k && char.IsAsciiLetter(next)))
-            return 0;
         if (length <= ShortLength)
-            return FindShort(bytes.AsUInt64()[0] & (ulong.MaxValue >> (64 - (8 * length))), length) != None ? length : 0;
+            return FindShort(bytes.AsUInt64()[0] & (ulong.MaxValue >> (64 - (8 * length))), length) != None;
 
-        Span<byte> word = stackalloc byte[Vector128<byte>.Count];
-        bytes.CopyTo(word);
-        return FindLong(word[..length]) != None ? length : 0;
+        Span<byte> all = stackalloc byte[Vector128<byte>.Count];
+        bytes.CopyTo(all);
+        return FindLong(all[..length]) != None;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

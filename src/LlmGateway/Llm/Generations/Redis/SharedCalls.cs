@@ -18,7 +18,6 @@ internal sealed class SharedCalls(RedisConnection connection, RedisAnswers answe
     /// <returns>The call as its owner, or as a follower of another gateway's; neither, if that one has just ended.</returns>
     public async ValueTask<(OwnedCall? Owned, FollowedCall? Followed)> OpenAsync(GenerationKey key, Generation generation, CancellationToken cancellationToken)
     {
-        if (!connection.IsConfigured) return (OwnedCall.Alone, null);
         var owner = $"{_gateway}:{Interlocked.Increment(ref _calls)}";
         var lease = RedisKeys.Lease(options, key);
         var (answered, mine) = await connection.TryAsync(

@@ -12,6 +12,9 @@ namespace LlmGateway.Llm.Generations.Redis;
 /// </summary>
 internal sealed class SharedStreams : BackgroundService
 {
+    /// <summary>Stops that wait for another gateway at once; those beyond are not waited for.</summary>
+    private const int MaxStopping = 1000;
+
     /// <summary>The longest that a stop waits for the gateway that has the stream to say so.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(500);
 
@@ -21,9 +24,6 @@ internal sealed class SharedStreams : BackgroundService
     private readonly RedisOptions _options;
     private readonly StreamingOptions _streaming;
     private readonly TimeProvider _timeProvider;
-    /// <summary>Stops that wait for another gateway at once; those beyond are not waited for.</summary>
-    private const int MaxStopping = 1000;
-
     private readonly Channel<(string Id, string Form)> _told;
     private readonly Channel<string> _stopped;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _stopping = new();
