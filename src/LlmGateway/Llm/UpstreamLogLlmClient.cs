@@ -102,13 +102,14 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
     private sealed class Call(UpstreamLogLlmClient log, string? requestId, string model, string task, long started)
     {
         private TimeSpan? _firstToken;
-        private List<string>? _said;
+        private TextBuffer? _said;
 
         public void Token(LlmUpdate update)
         {
             if (update.Text.Length == 0) return;
             _firstToken ??= log.Elapsed(started);
-            (_said ??= new(64)).Add(update.Text);
+            // Not the texts themselves: as long as the stream takes, they would be as many objects as it has tokens.
+            (_said ??= new()).Append(update.Text);
         }
 
         /// <summary>Of a stream that has no end of its own.</summary>
@@ -150,7 +151,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
             var counter = await TokenCounters.GetAsync(info.Encoding, CancellationToken.None);
             return new LlmUsage(
                 await PromptTokens.CountAsync(request, counter, CancellationToken.None),
-                await counter.CountAsync(string.Concat(_said ?? []).AsMemory(), CancellationToken.None));
+                _said is null ? 0 : await counter.CountAsync(_said.ToString().AsMemory(), CancellationToken.None));
         }
 
         private static bool IsAbort(Exception exception, CancellationToken cancellationToken) =>

@@ -7,14 +7,13 @@ namespace LlmGateway.Llm.Generations;
 internal sealed class UpdateLog
 {
     private const int FirstPieces = 32;
-    private const int FirstCharacters = 128;
 
     // A longer text is not held a second time for the sake of one object.
     private const int SharedLength = 256;
 
     /// <summary>What tells more than text, without its text.</summary>
     private readonly List<(int Index, LlmUpdate Update)> _telling = [];
-    private char[] _characters = [];
+    private readonly TextBuffer _text = new();
     private int[] _ends = [];
     private LlmUpdate? _added;
 
@@ -22,16 +21,16 @@ internal sealed class UpdateLog
     public int Count { get; private set; }
 
     /// <summary>Characters of all pieces.</summary>
-    public int Length => Count > 0 ? _ends[Count - 1] : 0;
+    public int Length => _text.Length;
 
     /// <summary>Bytes of memory, about.</summary>
-    public long Size => ((long)_characters.Length * sizeof(char)) + ((long)_ends.Length * sizeof(int));
+    public long Size => _text.Size + ((long)_ends.Length * sizeof(int));
 
     /// <summary>The piece that was added last; null where there is none.</summary>
     public LlmUpdate? Last => Count > 0 ? this[Count - 1] : null;
 
     /// <summary>All that has been said.</summary>
-    public string Text => new(_characters, 0, Length);
+    public string Text => _text.ToString();
 
     public LlmUpdate this[int index]
     {
@@ -41,7 +40,7 @@ internal sealed class UpdateLog
             // Whoever reads along gets what was just added.
             if (index == Count - 1 && _added is not null) return _added;
             var start = index > 0 ? _ends[index - 1] : 0;
-            var text = new string(_characters, start, _ends[index] - start);
+            var text = _text.ToString(start, _ends[index] - start);
             // The first piece, the last, and seldom another one.
             foreach (var (place, update) in _telling)
             {
@@ -53,13 +52,10 @@ internal sealed class UpdateLog
 
     public void Add(LlmUpdate update)
     {
-        var start = Length;
-        var end = checked(start + update.Text.Length);
-        if (end > _characters.Length) Array.Resize(ref _characters, Math.Max(end, Math.Max(FirstCharacters, 2 * _characters.Length)));
         if (Count == _ends.Length) Array.Resize(ref _ends, Math.Max(FirstPieces, 2 * _ends.Length));
-        update.Text.CopyTo(_characters.AsSpan(start));
+        _text.Append(update.Text);
         if (!update.IsOnlyText) _telling.Add((Count, update with { Text = "" }));
-        _ends[Count++] = end;
+        _ends[Count++] = _text.Length;
         _added = update.Text.Length <= SharedLength ? update : null;
     }
 }
