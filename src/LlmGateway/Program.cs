@@ -10,6 +10,7 @@ public static class Program
     public static async Task<int> Main(string[] args)
     {
         if (args is ["healthcheck"]) return await HealthCheck.RunAsync();
+        Startup.CompleteInline();
         return await Startup.RunAsync(() => Build(args));
     }
 

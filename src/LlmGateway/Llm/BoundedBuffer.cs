@@ -7,6 +7,9 @@ internal sealed class BoundedBuffer : IDisposable
 {
     private const int FirstSize = 4096;
 
+    /// <summary>A hundred microseconds or more, where it is parsed.</summary>
+    private const int LongLength = 64 * 1024;
+
     /// <summary>More than this is no array: the pool would keep it, and the collector each one that it grew from, long after the request.</summary>
     private const int MaxRented = 1024 * 1024;
 
@@ -36,13 +39,16 @@ internal sealed class BoundedBuffer : IDisposable
             {
                 if (buffer._length == buffer.Whole.Length) buffer.Grow(limit);
                 var read = await stream.ReadAsync(buffer.Whole[buffer._length..], cancellationToken);
-                if (read == 0) return buffer;
+                if (read == 0) break;
                 buffer._length += read;
                 if (buffer._length <= limit) continue;
                 buffer._length = (int)limit;
                 buffer.Truncated = true;
-                return buffer;
+                break;
             }
+            // Whoever reads so much takes a while, and this may be the thread that all connections wait for.
+            if (buffer._length > LongLength) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            return buffer;
         }
         catch
         {

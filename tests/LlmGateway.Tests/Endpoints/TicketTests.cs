@@ -215,8 +215,8 @@ public class TicketTests
         var url = await UrlAsync(one);
         var ticket = url.Split('=')[1];
 
-        var keys = connection.GetServers()[0].Keys(pattern: "*ticket*").Select(key => key.ToString()).ToList();
-        var left = connection.GetDatabase().KeyTimeToLive(keys[0]);
+        var keys = await connection.GetServers()[0].KeysAsync(pattern: "*ticket*").Select(key => key.ToString()).ToListAsync();
+        var left = await connection.GetDatabase().KeyTimeToLiveAsync(keys[0]);
         var elsewhere = await two.Client.GetStringAsync(url);
         using var again = await one.Client.GetAsync(url);
 

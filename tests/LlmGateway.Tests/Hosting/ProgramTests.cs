@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using LlmGateway.FakeOpenAI;
 using LlmGateway.Tests.Hosts;
+using Startup = LlmGateway.Hosting.Startup;
 
 namespace LlmGateway.Tests.Hosting;
 
@@ -73,6 +74,24 @@ public class ProgramTests
 
         var problem = await Problem.AssertAsync(response, 429, "upstream_rate_limited", retryable: true);
         Assert.InRange(problem.GetProperty("retry_after_ms").GetInt64(), 6_000, 7_000);
+    }
+
+    /// <summary>The runtime keeps a thread for each processor where such threads handle what they hear, and one for all otherwise.</summary>
+    [Theory]
+    [InlineData(null, 3)]
+    [InlineData("0", 1)]
+    public async Task HandlesWhatComesOnTheThreadsThatHearOfIt(string? setting, int threads)
+    {
+        // Where threads can be counted.
+        if (!OperatingSystem.IsLinux()) return;
+        var environment = new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "3" };
+        if (setting is not null) environment[Startup.InlineCompletions] = setting;
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(upstream, environment);
+
+        var names = Directory.GetDirectories($"/proc/{gateway.Id}/task").Select(thread => File.ReadAllText(thread + "/comm")).ToList();
+
+        Assert.Equal(threads, names.Count(name => name.StartsWith(".NET Sockets", StringComparison.Ordinal)));
     }
 
     private static async Task<JsonElement> JsonAsync(HttpClient client, string path, string json)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using LlmGateway.FakeOpenAI;
+using LlmGateway.Hosting;
 
 namespace LlmGateway.Tests.Hosts;
 
@@ -36,13 +37,22 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
 
     /// <param name="upstream">Answers in place of the provider.</param>
     /// <param name="settings"><c>Section:Name=value</c>.</param>
-    public static async Task<GatewayProcess> StartAsync(FakeOpenAIServer upstream, params string[] settings)
+    public static Task<GatewayProcess> StartAsync(FakeOpenAIServer upstream, params string[] settings) => StartAsync(upstream, [], settings);
+
+    /// <param name="upstream">Answers in place of the provider.</param>
+    /// <param name="environment">Variables beside those that name the upstream.</param>
+    /// <param name="settings"><c>Section:Name=value</c>.</param>
+    public static async Task<GatewayProcess> StartAsync(FakeOpenAIServer upstream, Dictionary<string, string> environment, params string[] settings)
     {
         var start = GatewayProgram.With(["--environment=Production", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
         start.Environment["OPENAI_API_KEY"] = GatewayHost.Key;
         start.Environment["OPENAI_BASE_URL"] = upstream.BaseAddress.ToString();
         start.Environment["ANTHROPIC_API_KEY"] = GatewayHost.Key;
         start.Environment["ANTHROPIC_BASE_URL"] = upstream.AnthropicAddress.ToString();
+        // The tests' own, not the program's.
+        start.Environment.Remove(Startup.InlineCompletions);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         var gateway = new GatewayProcess(Process.Start(start)!);
         gateway._process.BeginOutputReadLine();
         gateway._process.BeginErrorReadLine();

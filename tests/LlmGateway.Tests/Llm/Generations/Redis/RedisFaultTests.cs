@@ -87,7 +87,7 @@ public class RedisFaultTests(ITestOutputHelper output)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
         var database = connection.GetDatabase();
-        var keys = connection.GetServers()[0].Keys(pattern: "openai:*").Where(key => !key.ToString().Contains(":l", StringComparison.Ordinal)).ToArray();
+        var keys = await connection.GetServers()[0].KeysAsync(pattern: "openai:*").Where(key => !key.ToString().Contains(":l", StringComparison.Ordinal)).ToArrayAsync();
         Assert.NotEmpty(keys);
         var values = (await database.StringGetAsync(keys)).Select(value => (byte[]?)value).ToArray();
         foreach (var (key, stored) in keys.Zip(values))

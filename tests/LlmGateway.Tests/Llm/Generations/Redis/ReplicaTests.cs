@@ -258,7 +258,7 @@ public class ReplicaTests
         public async Task NoLeaseIsLeftAsync()
         {
             await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
-            await Until.TrueAsync(() => !connection.GetServers()[0].Keys(pattern: "*:lease").Any(), Patience);
+            await Until.TrueAsync(async () => !await connection.GetServers()[0].KeysAsync(pattern: "*:lease").AnyAsync(), Patience);
         }
 
         /// <returns>How many updates each entry of the call under way has, when there are so many.</returns>
@@ -267,10 +267,14 @@ public class ReplicaTests
             await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Port}");
             var told = new List<int>();
             await Until.TrueAsync(
-                () =>
+                async () =>
                 {
-                    var logs = connection.GetServers()[0].Keys(pattern: "*:log:*").SelectMany(log => connection.GetDatabase().StreamRange(log));
-                    told = [.. logs.Select(SharedForm.ReadUpdates).OfType<SharedUpdates>().Select(entry => entry.Updates.Count)];
+                    told.Clear();
+                    await foreach (var log in connection.GetServers()[0].KeysAsync(pattern: "*:log:*"))
+                    {
+                        var entries = await connection.GetDatabase().StreamRangeAsync(log);
+                        told.AddRange(entries.Select(SharedForm.ReadUpdates).OfType<SharedUpdates>().Select(entry => entry.Updates.Count));
+                    }
                     return told.Sum() >= updates;
                 },
                 Patience);
