@@ -21,7 +21,7 @@ internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeo
     }
 
     /// <summary>Waits for the next piece of a stream, and no longer than the provider may be silent.</summary>
-    public ValueTask<bool> MoveNextAsync<T>(IAsyncEnumerator<T> pieces, IdleTimeout idle, CancellationToken cancellationToken)
+    public ValueTask<bool> MoveNextAsync<T>(SseReader<T> pieces, IdleTimeout idle, CancellationToken cancellationToken)
     {
         var next = pieces.MoveNextAsync();
         // There is a piece to every token: one that is there already takes no steps.

@@ -1,4 +1,3 @@
-using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Anthropic;
@@ -65,8 +64,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: true, call.Token), idle, cancellationToken);
         using var answer = response;
         await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
-        await using var events = SseParser.Create(content, static (_, data) => AnthropicEvent.Parse(data))
-            .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
+        using var events = new SseReader<AnthropicEvent>(content, AnthropicEvent.Parse, _failures, _options.MaxResponseBytes, call.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
@@ -75,7 +73,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         var ended = false;
         while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
         {
-            var data = events.Current.Data;
+            var data = events.Current;
             if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
             if (data.StopReason is { } reason) finish = Finish(reason);
             usage = usage.Then(data.Usage);

@@ -1,6 +1,5 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
-using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text;
 using LlmGateway.Llm.Models;
@@ -73,8 +72,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, call.Token), idle, cancellationToken);
         using var answer = response;
         var content = response.ContentStream ?? Stream.Null;
-        await using var events = SseParser.Create(content, static (_, data) => ChatChunk.Parse(data))
-            .EnumerateAsync(call.Token).GetAsyncEnumerator(call.Token);
+        using var events = new SseReader<ChatChunk>(content, ChatChunk.Parse, _failures, _options.MaxResponseBytes, call.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
@@ -82,7 +80,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         LlmUsage? usage = null;
         while (await _call.MoveNextAsync(events, idle, cancellationToken))
         {
-            var chunk = events.Current.Data;
+            var chunk = events.Current;
             if (chunk.Done) break;
             if (chunk.Error is { } error) throw _failures.FromEvent(error);
             if (chunk.Refused || chunk.FinishReason == FinishReason.ContentFilter.Value) throw _failures.Filtered();
