@@ -1,50 +1,77 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Unicode;
+
 namespace LlmGateway.Llm;
 
 /// <summary>
-/// A text that grows by a few characters at a time, in pieces of memory that stay as they are. An array that grows is copied again and again, and each copy is
-/// young: with hundreds of answers at once, the collector's longest pauses were for those. Not safe for threads.
+/// A text that grows by a few characters at a time, as UTF-8 in pieces of memory that stay as they are. An array that grows is copied again and again, and each
+/// copy is young, as are the texts of all answers under way: they are most of what the collector has to move. Half a surrogate pair becomes U+FFFD, as it does
+/// wherever a text is sent. Not safe for threads.
 /// </summary>
 internal sealed class TextBuffer
 {
     private const int ChunkLength = 512;
 
-    private readonly List<char[]> _chunks = [];
+    private readonly List<byte[]> _chunks = [];
 
-    /// <summary>Characters.</summary>
+    /// <summary>Bytes of text.</summary>
     public int Length { get; private set; }
 
     /// <summary>Bytes of memory, about.</summary>
-    public long Size => (long)_chunks.Count * ChunkLength * sizeof(char);
+    public long Size => (long)_chunks.Count * ChunkLength;
 
     /// <exception cref="OverflowException">It is longer than a text can be.</exception>
     public void Append(ReadOnlySpan<char> text)
     {
+        Span<byte> encoded = stackalloc byte[ChunkLength];
         while (text.Length > 0)
         {
-            var used = Length % ChunkLength;
-            if (used == 0) _chunks.Add(new char[ChunkLength]);
-            var part = text[..Math.Min(text.Length, ChunkLength - used)];
-            part.CopyTo(_chunks[^1].AsSpan(used));
-            Length = checked(Length + part.Length);
-            text = text[part.Length..];
+            Utf8.FromUtf16(text, encoded, out var read, out var written);
+            Append(encoded[..written]);
+            text = text[read..];
         }
     }
 
     public override string ToString() => ToString(0, Length);
 
+    /// <param name="start">Where a character begins.</param>
+    /// <param name="length">Bytes, up to the end of a character.</param>
     public string ToString(int start, int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length);
-        return string.Create(length, (_chunks, start), static (text, place) =>
+        if (length == 0) return "";
+        var place = start % ChunkLength;
+        if (place + length <= ChunkLength) return Encoding.UTF8.GetString(_chunks[start / ChunkLength], place, length);
+
+        var whole = ArrayPool<byte>.Shared.Rent(length);
+        try
         {
-            for (var (chunks, position) = place; text.Length > 0;)
+            for (var copied = 0; copied < length;)
             {
-                var part = chunks[position / ChunkLength].AsSpan(position % ChunkLength);
-                if (part.Length > text.Length) part = part[..text.Length];
-                part.CopyTo(text);
-                text = text[part.Length..];
-                position += part.Length;
+                var part = _chunks[(start + copied) / ChunkLength].AsSpan((start + copied) % ChunkLength);
+                if (part.Length > length - copied) part = part[..(length - copied)];
+                part.CopyTo(whole.AsSpan(copied));
+                copied += part.Length;
             }
-        });
+            return Encoding.UTF8.GetString(whole, 0, length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(whole);
+        }
+    }
+
+    private void Append(ReadOnlySpan<byte> text)
+    {
+        while (text.Length > 0)
+        {
+            var used = Length % ChunkLength;
+            if (used == 0) _chunks.Add(new byte[ChunkLength]);
+            var part = text[..Math.Min(text.Length, ChunkLength - used)];
+            part.CopyTo(_chunks[^1].AsSpan(used));
+            Length = checked(Length + part.Length);
+            text = text[part.Length..];
+        }
     }
 }

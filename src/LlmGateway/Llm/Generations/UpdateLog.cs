@@ -1,8 +1,8 @@
 namespace LlmGateway.Llm.Generations;
 
 /// <summary>
-/// What a model has said, piece by piece. Nearly all pieces are text and nothing else: their characters lie one after the other, so that a piece takes some
-/// twenty bytes, and not two objects that the collector would have to move as long as the answer grows. Not safe for threads.
+/// What a model has said, piece by piece. Nearly all pieces are text and nothing else: their characters lie one after the other, so that a piece takes some ten
+/// bytes, and not two objects that the collector would have to move as long as the answer grows. Not safe for threads.
 /// </summary>
 internal sealed class UpdateLog
 {
@@ -21,7 +21,7 @@ internal sealed class UpdateLog
     public int Count { get; private set; }
 
     /// <summary>Characters of all pieces.</summary>
-    public int Length => _text.Length;
+    public int Length { get; private set; }
 
     /// <summary>Bytes of memory, about.</summary>
     public long Size => _text.Size + ((long)_ends.Length * sizeof(int));
@@ -54,6 +54,7 @@ internal sealed class UpdateLog
     {
         if (Count == _ends.Length) Array.Resize(ref _ends, Math.Max(FirstPieces, 2 * _ends.Length));
         _text.Append(update.Text);
+        Length += update.Text.Length;
         if (!update.IsOnlyText) _telling.Add((Count, update with { Text = "" }));
         _ends[Count++] = _text.Length;
         _added = update.Text.Length <= SharedLength ? update : null;
