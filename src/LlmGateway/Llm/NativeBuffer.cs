@@ -5,7 +5,7 @@ namespace LlmGateway.Llm;
 
 /// <summary>
 /// Memory that the system gets back when it is disposed of, and that mostly grows in place. For what is large: as an array it would be left to the
-/// collector, which comes the more seldom the larger things are that live.
+/// collector, which comes the more seldom the larger things are that live. And for what grows for long: each new array would be young, and moved.
 /// </summary>
 internal sealed unsafe class NativeBuffer<T> : MemoryManager<T>
     where T : unmanaged

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using LlmGateway.Hosting;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Providers.Offline;
@@ -31,7 +32,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
 
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
-        var call = new Call(this, request.RequestId, request.Model, request.Task.ToString(), timeProvider.GetTimestamp());
+        using var call = new Call(this, request.RequestId, request.Model, request.Task.ToString(), timeProvider.GetTimestamp());
         try
         {
             var response = await Inner.CompleteAsync(request, cancellationToken);
@@ -47,7 +48,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
 
     public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var call = new Call(this, request.RequestId, request.Model, request.Task.ToString(), timeProvider.GetTimestamp());
+        using var call = new Call(this, request.RequestId, request.Model, request.Task.ToString(), timeProvider.GetTimestamp());
         var ended = false;
         Exception? failure = null;
         var updates = Inner.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -85,7 +86,7 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
 
     public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
-        var call = new Call(this, request.RequestId, request.Model, "Embed", timeProvider.GetTimestamp());
+        using var call = new Call(this, request.RequestId, request.Model, "Embed", timeProvider.GetTimestamp());
         try
         {
             var response = await Inner.EmbedAsync(request, cancellationToken);
@@ -99,18 +100,27 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
         }
     }
 
-    private sealed class Call(UpstreamLogLlmClient log, string? requestId, string model, string task, long started)
+    private sealed class Call(UpstreamLogLlmClient log, string? requestId, string model, string task, long started) : IDisposable
     {
+        private const int FirstSize = 512;
+
         private TimeSpan? _firstToken;
-        private TextBuffer? _said;
+
+        /// <summary>UTF-8. It is read only if the stream does not come to its end: the collector need not move it as long as it grows.</summary>
+        private NativeBuffer<byte>? _said;
+        private int _saidLength;
 
         public void Token(LlmUpdate update)
         {
             if (update.Text.Length == 0) return;
             _firstToken ??= log.Elapsed(started);
-            // Not the texts themselves: as long as the stream takes, they would be as many objects as it has tokens.
-            (_said ??= new()).Append(update.Text);
+            _said ??= new NativeBuffer<byte>(FirstSize);
+            var most = checked(_saidLength + Encoding.UTF8.GetMaxByteCount(update.Text.Length));
+            if (most > _said.Memory.Length) _said.Resize((int)Math.Min(Math.Max(most, 2L * _said.Memory.Length), int.MaxValue));
+            _saidLength += Encoding.UTF8.GetBytes(update.Text, _said.GetSpan()[_saidLength..]);
         }
+
+        public void Dispose() => ((IDisposable?)_said)?.Dispose();
 
         /// <summary>Of a stream that has no end of its own.</summary>
         public async ValueTask EndAsync(LlmRequest request, Exception? failure, CancellationToken cancellationToken)
@@ -149,9 +159,9 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
             if (log.Find(model) is not { } info) return null;
             // Whoever aborted it does not wait for this; it ends by itself.
             var counter = await TokenCounters.GetAsync(info.Encoding, CancellationToken.None);
+            var said = _said is null ? "" : Encoding.UTF8.GetString(_said.GetSpan()[.._saidLength]);
             return new LlmUsage(
-                await PromptTokens.CountAsync(request, counter, CancellationToken.None),
-                _said is null ? 0 : await counter.CountAsync(_said.ToString().AsMemory(), CancellationToken.None));
+                await PromptTokens.CountAsync(request, counter, CancellationToken.None), await counter.CountAsync(said.AsMemory(), CancellationToken.None));
         }
 
         private static bool IsAbort(Exception exception, CancellationToken cancellationToken) =>
