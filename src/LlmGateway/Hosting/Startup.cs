@@ -1,3 +1,4 @@
+using LlmGateway.Llm;
 using Microsoft.Extensions.Options;
 
 namespace LlmGateway.Hosting;
@@ -8,8 +9,8 @@ internal static class Startup
     public const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <summary>
-    /// Lets the thread that hears of what a model says handle it, in place of handing each token to another thread: where threads are dear to wake, a call takes
-    /// two thirds of the time, and a token waits a tenth as long on a busy core. Nothing here may block that thread, or keep it for more than a millisecond.
+    /// Lets the thread that hears of what a model says handle it, in place of handing each token to another thread: where threads are dear to wake, a token waits a
+    /// tenth as long on a busy core. Nothing may block that thread, or keep it for more than a millisecond: what could leaves it by <see cref="SocketThread"/>.
     /// To be called before the first socket is opened, when the runtime reads this from its environment; a value that is set there stands.
     /// </summary>
     public static void CompleteInline() =>

@@ -46,8 +46,7 @@ internal sealed class BoundedBuffer : IDisposable
                 buffer.Truncated = true;
                 break;
             }
-            // Whoever reads so much takes a while, and this may be the thread that all connections wait for.
-            if (buffer._length > LongLength) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            if (buffer._length > LongLength) await SocketThread.LeaveAsync();
             return buffer;
         }
         catch

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Unicode;
 
@@ -44,22 +43,15 @@ internal sealed class TextBuffer
         var place = start % ChunkLength;
         if (place + length <= ChunkLength) return Encoding.UTF8.GetString(_chunks[start / ChunkLength], place, length);
 
-        var whole = ArrayPool<byte>.Shared.Rent(length);
-        try
+        using var whole = new NativeBuffer<byte>(length);
+        for (var copied = 0; copied < length;)
         {
-            for (var copied = 0; copied < length;)
-            {
-                var part = _chunks[(start + copied) / ChunkLength].AsSpan((start + copied) % ChunkLength);
-                if (part.Length > length - copied) part = part[..(length - copied)];
-                part.CopyTo(whole.AsSpan(copied));
-                copied += part.Length;
-            }
-            return Encoding.UTF8.GetString(whole, 0, length);
+            var part = _chunks[(start + copied) / ChunkLength].AsSpan((start + copied) % ChunkLength);
+            if (part.Length > length - copied) part = part[..(length - copied)];
+            part.CopyTo(whole.GetSpan()[copied..]);
+            copied += part.Length;
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(whole);
-        }
+        return Encoding.UTF8.GetString(whole.GetSpan());
     }
 
     private void Append(ReadOnlySpan<byte> text)

@@ -106,7 +106,10 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
 
         private TimeSpan? _firstToken;
 
-        /// <summary>UTF-8. It is read only if the stream does not come to its end: the collector need not move it as long as it grows.</summary>
+        /// <summary>
+        /// UTF-8. It is read only if the stream does not come to its end: the collector need not move it as long as it grows. Given back when the stream is
+        /// disposed of.
+        /// </summary>
         private NativeBuffer<byte>? _said;
         private int _saidLength;
 

@@ -1,4 +1,5 @@
 using LlmGateway.Llm;
+using LlmGateway.Tests.Hosts;
 
 namespace LlmGateway.Tests.Llm;
 
@@ -11,18 +12,26 @@ public class BoundedBufferTests
     [InlineData(3 * 1024 * 1024, true)]
     public async Task WhatIsLongIsHandedToThePool(int length, bool handed)
     {
-        // Not a thread of the pool, as that thread is not one.
-        Task<(bool InPool, int Read)>? reading = null;
-        var thread = new Thread(() => reading = ReadAsync(length));
-        thread.Start();
-        thread.Join();
+        var arrived = new TaskCompletionSource();
+        var reading = AsInAServer.Run(() => ReadAsync(new LateStream(length, arrived.Task)));
+        // Not one of the pool, as the thread of the sockets is none; it goes on with whoever waits.
+        new Thread(arrived.SetResult).Start();
 
-        Assert.Equal((handed, length), await reading!);
+        Assert.Equal((handed, length), await reading);
     }
 
-    private static async Task<(bool InPool, int Read)> ReadAsync(int length)
+    private static async Task<(bool InPool, int Read)> ReadAsync(Stream stream)
     {
-        using var buffer = await BoundedBuffer.ReadAsync(new MemoryStream(new byte[length]), 4 * 1024 * 1024, CancellationToken.None);
+        using var buffer = await BoundedBuffer.ReadAsync(stream, 4 * 1024 * 1024, CancellationToken.None);
         return (Thread.CurrentThread.IsThreadPoolThread, buffer.Memory.Length);
+    }
+
+    private sealed class LateStream(int length, Task arrived) : MemoryStream(new byte[length])
+    {
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await arrived;
+            return await base.ReadAsync(buffer, cancellationToken);
+        }
     }
 }

@@ -33,7 +33,7 @@ public class TextBufferTests
         }
     }
 
-    /// <summary>Of each length in bytes, at each distance from the end of a piece of memory.</summary>
+    /// <summary>Characters of each length in bytes, which the ends of the pieces of memory cut at each place.</summary>
     [Theory]
     [InlineData("é")]
     [InlineData("文")]
@@ -41,18 +41,8 @@ public class TextBufferTests
     [InlineData("aé文🎈")]
     public void GivesBackWhatLiesAcrossItsPieces(string said)
     {
-        var ends = new List<int> { 0 };
-        _buffer.Append("a");
-        ends.Add(_buffer.Length);
-        for (var i = 0; i < 600; i++)
-        {
-            _buffer.Append(said);
-            ends.Add(_buffer.Length);
-        }
-
-        Assert.Equal("a" + string.Concat(Enumerable.Repeat(said, 600)), _buffer.ToString());
-        for (var i = 1; i < ends.Count - 1; i++)
-            Assert.Equal(said, _buffer.ToString(ends[i], ends[i + 1] - ends[i]));
+        for (var before = 0; before < 4; before++)
+            GivesBackWhatLiesAcrossThePieces(new TextBuffer(), said, before);
     }
 
     [Fact]
@@ -87,5 +77,21 @@ public class TextBufferTests
     {
         _buffer.Append("one");
         Assert.Throws<ArgumentOutOfRangeException>(() => _buffer.ToString(start, length));
+    }
+
+    private static void GivesBackWhatLiesAcrossThePieces(TextBuffer buffer, string said, int before)
+    {
+        var ends = new List<int> { 0 };
+        buffer.Append(new string('a', before));
+        ends.Add(buffer.Length);
+        for (var i = 0; i < 600; i++)
+        {
+            buffer.Append(said);
+            ends.Add(buffer.Length);
+        }
+
+        Assert.Equal(new string('a', before) + string.Concat(Enumerable.Repeat(said, 600)), buffer.ToString());
+        for (var i = 1; i < ends.Count - 1; i++)
+            Assert.Equal(said, buffer.ToString(ends[i], ends[i + 1] - ends[i]));
     }
 }

@@ -9,6 +9,8 @@ namespace LlmGateway.Llm.Generations;
 [SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
 internal sealed class Generation
 {
+    private const int MaxWokenHere = 16;
+
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
     private readonly UpdateLog _log = new();
@@ -108,8 +110,12 @@ internal sealed class Generation
             (_waiting, _stillWaiting) = (_stillWaiting, _waiting);
         }
         // Only the one writer gets here, so the list of the woken is its own.
-        foreach (var reader in _woken)
-            reader.Wake();
+        foreach (var (i, reader) in _woken.Index())
+        {
+            // A reader's part takes microseconds, and this is the thread that the model is heard on.
+            if (i < MaxWokenHere) reader.Wake();
+            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), reader, preferLocal: false);
+        }
         _woken.Clear();
     }
 

@@ -7,6 +7,7 @@ namespace LlmGateway.Llm.Providers;
 /// <param name="idleTimeout">The longest silence between two pieces of a stream.</param>
 internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeout)
 {
+    /// <summary>Ends in the thread pool, well or not: nobody here knows what comes next.</summary>
     public async ValueTask<T> GuardAsync<T>(ValueTask<T> work, IdleTimeout? idle, CancellationToken cancellationToken)
     {
         try
@@ -17,6 +18,10 @@ internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeo
         {
             if (Failure(exception, idle, cancellationToken) is { } failure) throw failure;
             throw;
+        }
+        finally
+        {
+            await SocketThread.LeaveAsync();
         }
     }
 

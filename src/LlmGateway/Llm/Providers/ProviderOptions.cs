@@ -17,7 +17,7 @@ public abstract class ProviderOptions
     /// <summary>Time to open a connection.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Bytes of one answer that comes in one piece, where 2,048 vectors of 3,072 numbers take 34 million; of a stream, bytes of its text.</summary>
+    /// <summary>Bytes of one answer that comes in one piece, where 2,048 vectors of 3,072 numbers take 34 million; of a stream, bytes of its text, and of each event.</summary>
     public int MaxResponseBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <returns>One sentence for each wrong setting.</returns>

@@ -17,6 +17,8 @@ internal static class ProviderTransport
         AllowAutoRedirect = false,
         UseCookies = false,
         ActivityHeadersPropagator = null,
+        ConnectCallback = ProviderConnection.ConnectAsync,
+        PlaintextStreamFilter = ProviderConnection.Open,
     };
 
     public static HttpClient CreateHttpClient(HttpMessageHandler handler) => new(handler, disposeHandler: false)

@@ -1,6 +1,7 @@
 using System.Text;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Generations;
+using LlmGateway.Tests.Hosts;
 
 namespace LlmGateway.Tests.Llm.Generations;
 
@@ -50,6 +51,26 @@ public class GenerationTests
         _generation.Fail(GeneratingHarness.Failure);
         Assert.True(reader.WaitAsync().AsTask().IsCompletedSuccessfully);
         Assert.False(reader.TryRead(out _));
+    }
+
+    /// <summary>On the thread that publishes, the model is heard: a crowd of readers does not keep it.</summary>
+    [Fact]
+    public async Task WakesACrowdInTheThreadPool()
+    {
+        var readers = Enumerable.Range(0, 20).Select(_ => Join()).ToList();
+        var woken = readers.Select(reader => AsInAServer.Run(() => IsWokenInPoolAsync(reader))).ToList();
+        new Thread(() => Write("a")).Start();
+
+        var inPool = await Task.WhenAll(woken).WaitAsync(GeneratingHarness.Patience);
+
+        Assert.Equal(4, inPool.Count(isIt => isIt));
+        readers.ForEach(reader => reader.Dispose());
+
+        static async Task<bool> IsWokenInPoolAsync(GenerationReader reader)
+        {
+            await reader.WaitAsync();
+            return Thread.CurrentThread.IsThreadPoolThread;
+        }
     }
 
     [Fact]

@@ -71,18 +71,26 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         long bytes = 0;
         var usage = new AnthropicUsage();
         var ended = false;
-        while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
+        try
         {
-            var data = events.Current;
-            if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
-            if (data.StopReason is { } reason) finish = Finish(reason);
-            usage = usage.Then(data.Usage);
-            ended = data.Ends;
-            if (string.IsNullOrEmpty(data.Text)) continue;
-            bytes += Encoding.UTF8.GetByteCount(data.Text);
-            if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
-            yield return new LlmUpdate { Text = data.Text, Origin = origin };
-            origin = null;
+            while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
+            {
+                var data = events.Current;
+                if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);
+                if (data.StopReason is { } reason) finish = Finish(reason);
+                usage = usage.Then(data.Usage);
+                ended = data.Ends;
+                if (string.IsNullOrEmpty(data.Text)) continue;
+                bytes += Encoding.UTF8.GetByteCount(data.Text);
+                if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
+                yield return new LlmUpdate { Text = data.Text, Origin = origin };
+                origin = null;
+            }
+        }
+        finally
+        {
+            // Only pieces are handled on the thread of the connection: what the end of a stream brings with it may take longer.
+            await SocketThread.LeaveAsync();
         }
         // A connection that broke looks to the parser like a stream that ended.
         if (!ended || finish is null) throw _failures.BrokenOff();

@@ -78,19 +78,27 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         FinishReason? finish = null;
         long bytes = 0;
         LlmUsage? usage = null;
-        while (await _call.MoveNextAsync(events, idle, cancellationToken))
+        try
         {
-            var chunk = events.Current;
-            if (chunk.Done) break;
-            if (chunk.Error is { } error) throw _failures.FromEvent(error);
-            if (chunk.Refused || chunk.FinishReason == FinishReason.ContentFilter.Value) throw _failures.Filtered();
-            if (chunk.FinishReason is { } reason) finish = new FinishReason(reason);
-            usage = chunk.Usage ?? usage;
-            if (string.IsNullOrEmpty(chunk.Text)) continue;
-            bytes += Encoding.UTF8.GetByteCount(chunk.Text);
-            if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
-            yield return new LlmUpdate { Text = chunk.Text, Origin = origin };
-            origin = null;
+            while (await _call.MoveNextAsync(events, idle, cancellationToken))
+            {
+                var chunk = events.Current;
+                if (chunk.Done) break;
+                if (chunk.Error is { } error) throw _failures.FromEvent(error);
+                if (chunk.Refused || chunk.FinishReason == FinishReason.ContentFilter.Value) throw _failures.Filtered();
+                if (chunk.FinishReason is { } reason) finish = new FinishReason(reason);
+                usage = chunk.Usage ?? usage;
+                if (string.IsNullOrEmpty(chunk.Text)) continue;
+                bytes += Encoding.UTF8.GetByteCount(chunk.Text);
+                if (bytes > _options.MaxResponseBytes) throw _failures.TooLong(_options.MaxResponseBytes);
+                yield return new LlmUpdate { Text = chunk.Text, Origin = origin };
+                origin = null;
+            }
+        }
+        finally
+        {
+            // Only pieces are handled on the thread of the connection: what the end of a stream brings with it may take longer.
+            await SocketThread.LeaveAsync();
         }
         // A connection that broke looks to the parser like a stream that ended.
         if (finish is null) throw _failures.BrokenOff();
@@ -120,6 +128,10 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         {
             if (_call.Failure(exception, null, cancellationToken) is { } failure) throw failure;
             throw;
+        }
+        finally
+        {
+            await SocketThread.LeaveAsync();
         }
     }
 
