@@ -38,6 +38,9 @@ public sealed class LlmException(LlmErrorKind kind, string message, Exception? i
     /// <summary>The upstream's HTTP status, where there was one.</summary>
     public int? UpstreamStatus { get; init; }
 
+    /// <summary>What broke a connection, where that is known.</summary>
+    public HttpRequestError? ConnectionError { get; init; }
+
     /// <summary>Who failed: a provider's name in the configuration.</summary>
     public string? Provider { get; init; }
 
@@ -56,6 +59,7 @@ public sealed class LlmException(LlmErrorKind kind, string message, Exception? i
     {
         RetryAfter = RetryAfter,
         UpstreamStatus = UpstreamStatus,
+        ConnectionError = ConnectionError,
         Provider = Provider,
         Attempts = Attempts,
         Errors = Errors,

@@ -28,6 +28,9 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
     private static readonly EventKind FailedWithoutStatus = new(
         11, "UpstreamCallFailed", "{Provider} {Model} {Task}: {Kind} after {ElapsedMs} ms, request {RequestId}");
 
+    private static readonly EventKind FailedToConnect = new(
+        11, "UpstreamCallFailed", "{Provider} {Model} {Task}: {Kind} ({ConnectionError}) after {ElapsedMs} ms, request {RequestId}");
+
     private readonly ILogger _logger = logger.ForContext<UpstreamLogLlmClient>();
 
     public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
@@ -150,9 +153,16 @@ internal sealed class UpstreamLogLlmClient(ILlmClient inner, string provider, Mo
         private void Fail(Exception exception, LlmUsage? usage)
         {
             var failure = exception as LlmException;
+            var kind = failure switch
+            {
+                { UpstreamStatus: not null } => Failed,
+                { ConnectionError: not null } => FailedToConnect,
+                _ => FailedWithoutStatus,
+            };
             log.Write(
-                failure?.UpstreamStatus is null ? FailedWithoutStatus : Failed, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
+                kind, LogEventLevel.Warning, ("Provider", log.Provider), ("Model", model), ("Task", task),
                 ("Kind", failure?.Kind.ToString() ?? exception.GetType().Name), ("UpstreamStatus", failure?.UpstreamStatus),
+                ("ConnectionError", failure?.ConnectionError?.ToString()),
                 ("ElapsedMs", Milliseconds(log.Elapsed(started))), ("InputTokens", usage?.InputTokens), ("OutputTokens", usage?.OutputTokens),
                 ("CostUsd", log.Cost(model, usage)), ("Estimated", usage is not null ? true : null), ("RequestId", requestId));
         }

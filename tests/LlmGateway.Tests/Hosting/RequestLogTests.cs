@@ -86,17 +86,22 @@ public class RequestLogTests
 
     /// <summary>In a line of text, too, which shows the name of what is not there.</summary>
     [Theory]
-    [InlineData(500, "openai gpt-4o-mini Summarize: UpstreamUnavailable (status 500) after ")]
-    [InlineData(null, "openai gpt-4o-mini Summarize: UpstreamUnavailable after ")]
-    public async Task SaysOfAFailedCallWhatIsKnown(int? status, string line)
+    [InlineData(500, null, "openai gpt-4o-mini Summarize: UpstreamUnavailable (status 500) after ")]
+    [InlineData(null, null, "openai gpt-4o-mini Summarize: UpstreamUnavailable after ")]
+    [InlineData(null, "SecureConnectionError", "openai gpt-4o-mini Summarize: UpstreamUnavailable (SecureConnectionError) after ")]
+    public async Task SaysOfAFailedCallWhatIsKnown(int? status, string? error, string line)
     {
-        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:MaxRetries=0");
+        await using var upstream = await FakeOpenAIServer.StartAsync();
+        // Without TLS, where it is asked for.
+        string[] address = error is null ? [] : [$"OPENAI_BASE_URL={new UriBuilder(upstream.BaseAddress) { Scheme = "https" }}"];
+        await using var gateway = await GatewayHost.StartAsync(["Llm:Resilience:MaxRetries=0", .. address]);
         gateway.Upstream.Script = status is { } said ? new FakeScript { Status = said } : new FakeScript { Fault = new FakeFault(FakeFaultKind.Reset, FakeFault.Head) };
 
         using var response = await gateway.SummarizeAsync();
 
         var failed = Assert.Single(await gateway.Log.WaitForAsync("UpstreamCallFailed", 1));
         Assert.Equal(status, failed.Value("UpstreamStatus"));
+        Assert.Equal(error, failed.Value("ConnectionError"));
         using var text = new StringWriter(CultureInfo.InvariantCulture);
         new MessageTemplateTextFormatter("{Message:lj}", CultureInfo.InvariantCulture).Format(failed, text);
         Assert.StartsWith(line, text.ToString(), StringComparison.Ordinal);

@@ -35,8 +35,11 @@ internal sealed class ProviderFailures(string provider, string keyVariable)
         _ => null,
     };
 
-    public LlmException Lost(Exception exception) =>
-        new(LlmErrorKind.UpstreamUnavailable, "The connection to the model's provider failed.", exception) { Provider = provider };
+    public LlmException Lost(Exception exception)
+    {
+        var error = ConnectionError(exception);
+        return new LlmException(LlmErrorKind.UpstreamUnavailable, Message(error), exception) { Provider = provider, ConnectionError = error };
+    }
 
     public LlmException Invalid(string message, Exception? exception = null) =>
         new(LlmErrorKind.UpstreamInvalidResponse, message, exception) { Provider = provider };
@@ -50,6 +53,21 @@ internal sealed class ProviderFailures(string provider, string keyVariable)
 
     public LlmException Idle(TimeSpan after) =>
         new(LlmErrorKind.UpstreamTimeout, $"The model's provider sent nothing for {after.TotalSeconds:0.###} s.") { Provider = provider };
+
+    private static HttpRequestError? ConnectionError(Exception? exception)
+    {
+        // The SDKs have exceptions of their own around it.
+        while (exception is not (null or HttpRequestException))
+            exception = exception.InnerException;
+        return exception is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown and var error } ? error : null;
+    }
+
+    private static string Message(HttpRequestError? error) => error switch
+    {
+        HttpRequestError.NameResolutionError => "The name of the model's provider was not found.",
+        HttpRequestError.SecureConnectionError => "The model's provider has no certificate that the gateway trusts, or does not speak TLS.",
+        _ => "The connection to the model's provider failed.",
+    };
 
     private string Message(LlmErrorKind kind, int status, string named) => kind switch
     {
