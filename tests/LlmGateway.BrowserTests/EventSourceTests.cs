@@ -74,7 +74,8 @@ public class EventSourceTests(Browser browser) : IClassFixture<Browser>
     public async Task ALostConnectionWithoutTheWishToResumeIsPaidForOnce()
     {
         await using var gateway = await GatewayHost.StartAsync("Streaming:Retry=00:00:00.050");
-        gateway.Upstream.Script = new FakeScript { Pieces = Pieces, Delay = TimeSpan.FromMilliseconds(50) };
+        // Behind the cut, and never opened: a model that is not stopped would speak for ever.
+        gateway.Upstream.Script = new FakeScript { Pieces = Pieces, Delay = TimeSpan.FromMilliseconds(20), Gate = new FakeGate(35) };
         await using var proxy = new TcpProxy(gateway.Address, request => request.Number == 1 ? new Cut(1500) : null);
         var page = await browser.OpenAsync(proxy.Address);
 
