@@ -110,11 +110,11 @@ internal sealed class Generation
             (_waiting, _stillWaiting) = (_stillWaiting, _waiting);
         }
         // Only the one writer gets here, so the list of the woken is its own.
-        foreach (var (i, reader) in _woken.Index())
+        for (var i = 0; i < _woken.Count; i++)
         {
             // A reader's part takes microseconds, and this is the thread that the model is heard on.
-            if (i < MaxWokenHere) reader.Wake();
-            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), reader, preferLocal: false);
+            if (i < MaxWokenHere) _woken[i].Wake();
+            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), _woken[i], preferLocal: false);
         }
         _woken.Clear();
     }
