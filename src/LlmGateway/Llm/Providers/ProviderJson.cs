@@ -31,6 +31,15 @@ internal static class ProviderJson
 
     public static string? ReadString(this ref Utf8JsonReader json) => json.ReadValue(JsonTokenType.String) ? json.GetString() : null;
 
+    /// <param name="json">Reads from a span.</param>
+    /// <param name="place">Where the string stands, between its quotes; null where it is none, or has escapes.</param>
+    public static string? ReadString(this ref Utf8JsonReader json, out (int Start, int Length)? place)
+    {
+        var text = json.ReadString();
+        place = text is null || json.ValueIsEscaped ? null : ((int)json.TokenStartIndex + 1, json.ValueSpan.Length);
+        return text;
+    }
+
     public static int? ReadNumber(this ref Utf8JsonReader json) =>
         json.ReadValue(JsonTokenType.Number) && json.TryGetInt32(out var number) ? number : null;
 

@@ -3,12 +3,14 @@ using System.Text.Json;
 namespace LlmGateway.Llm.Providers.Anthropic;
 
 /// <summary>What one event of a stream says, or a whole answer; read without building a document, for there is an event to every few tokens.</summary>
-internal readonly record struct AnthropicEvent
+internal readonly record struct AnthropicEvent : IPiece<AnthropicEvent>
 {
     /// <summary>The event <c>message_stop</c>, or a whole message: without it the connection broke.</summary>
     public bool Ends { get; init; }
 
     public string? Text { get; init; }
+
+    public (int Start, int Length)? TextPlace { get; init; }
 
     public string? StopReason { get; init; }
 
@@ -35,6 +37,10 @@ internal readonly record struct AnthropicEvent
             return ParseObject(LoneSurrogates.Replaced(data));
         }
     }
+
+    public AnthropicEvent WithText(string text) => this with { Text = text };
+
+    private AnthropicEvent Then(string? text, (int Start, int Length)? place) => this with { Text = Text + text, TextPlace = Text is null ? place : null };
 
     private static AnthropicEvent ParseObject(ReadOnlySpan<byte> data)
     {
@@ -81,7 +87,7 @@ internal readonly record struct AnthropicEvent
         string? name = null, input = null;
         while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("text"u8)) parsed = parsed with { Text = parsed.Text + json.ReadString() };
+            if (json.ValueTextEquals("text"u8)) parsed = parsed.Then(json.ReadString(out var place), place);
             else if (json.ValueTextEquals("stop_reason"u8)) parsed = parsed with { StopReason = json.ReadString() };
             else if (json.ValueTextEquals("name"u8)) name = json.ReadString();
             else if (json.ValueTextEquals("input"u8)) input = Raw(ref json, data);

@@ -64,7 +64,8 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: true, call.Token), idle, cancellationToken);
         using var answer = response;
         await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
-        using var events = new SseReader<AnthropicEvent>(content, AnthropicEvent.Parse, _failures, _options.MaxResponseBytes, call.Token);
+        using var events = new SseReader<AnthropicEvent>(
+            content, new PieceParser<AnthropicEvent>(AnthropicEvent.Parse).Parse, _failures, _options.MaxResponseBytes, call.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;

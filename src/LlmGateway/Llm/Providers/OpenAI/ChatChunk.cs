@@ -5,9 +5,11 @@ namespace LlmGateway.Llm.Providers.OpenAI;
 /// <summary>
 /// What one event of a chat stream says, or a whole answer; read without building a document, for there is an event to every token.
 /// </summary>
-internal readonly record struct ChatChunk
+internal readonly record struct ChatChunk : IPiece<ChatChunk>
 {
     public string? Text { get; init; }
+
+    public (int Start, int Length)? TextPlace { get; init; }
 
     /// <summary>The model declines to answer.</summary>
     public bool Refused { get; init; }
@@ -42,6 +44,8 @@ internal readonly record struct ChatChunk
         }
     }
 
+    public ChatChunk WithText(string text) => this with { Text = text };
+
     private static ChatChunk ParseObject(ReadOnlySpan<byte> data)
     {
         var chunk = new ChatChunk();
@@ -74,7 +78,7 @@ internal readonly record struct ChatChunk
     {
         while (json.ReadProperty())
         {
-            if (json.ValueTextEquals("content"u8)) chunk = chunk with { Text = json.ReadString() };
+            if (json.ValueTextEquals("content"u8)) chunk = chunk with { Text = json.ReadString(out var place), TextPlace = place };
             else if (json.ValueTextEquals("refusal"u8)) chunk = chunk with { Refused = !string.IsNullOrEmpty(json.ReadString()) };
             else if (json.ValueTextEquals("tool_calls"u8)) chunk = First(ref json, chunk, ToolCall);
             else json.SkipValue();

@@ -72,7 +72,8 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, call.Token), idle, cancellationToken);
         using var answer = response;
         var content = response.ContentStream ?? Stream.Null;
-        using var events = new SseReader<ChatChunk>(content, ChatChunk.Parse, _failures, _options.MaxResponseBytes, call.Token);
+        using var events = new SseReader<ChatChunk>(
+            content, new PieceParser<ChatChunk>(ChatChunk.Parse).Parse, _failures, _options.MaxResponseBytes, call.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
