@@ -16,6 +16,9 @@ namespace LlmGateway.Endpoints;
 public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>>, IEndpointParameterMetadataProvider
     where T : class
 {
+    // Of every gateway in the process: the same bytes say the same to each.
+    private static readonly ParsedBodies<T> Parsed = new();
+
     public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
     {
         CheckContentType(context.Request);
@@ -23,8 +26,7 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         if (context.Request.ContentLength > limit) throw TooLarge(limit);
         using var body = await ReadAsync(context.Request, limit, context.RequestAborted);
         if (body.Truncated) throw TooLarge(limit);
-        LoneSurrogates.Replace(body.Memory.Span);
-        return new JsonBody<T>(Parse(body.Memory.Span));
+        return new JsonBody<T>(Parsed.Get(body.Memory.Span, Parse));
     }
 
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
@@ -61,8 +63,10 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         }
     }
 
-    private static T Parse(ReadOnlySpan<byte> json)
+    private static T Parse(Span<byte> body)
     {
+        LoneSurrogates.Replace(body);
+        ReadOnlySpan<byte> json = body;
         if (json.StartsWith(Encoding.UTF8.Preamble)) json = json[Encoding.UTF8.Preamble.Length..];
         if (json.IsEmpty) throw Invalid("$", "The body is empty: send a JSON object.");
         try

@@ -26,7 +26,7 @@ public sealed class LongText : IDisposable
     /// <summary>For a request that ends before its handler has it.</summary>
     ~LongText() => Free();
 
-    /// <summary>Valid until <see cref="Dispose"/>.</summary>
+    /// <summary>Of a text that is no string valid until <see cref="Dispose"/>.</summary>
     internal ReadOnlyMemory<char> Chars { get; private set; }
 
     /// <summary>
@@ -50,8 +50,9 @@ public sealed class LongText : IDisposable
 
     private void Free()
     {
+        if (_buffer is null) return;
         Chars = default;
-        ((IDisposable?)_buffer)?.Dispose();
+        ((IDisposable)_buffer).Dispose();
     }
 }
 
