@@ -16,7 +16,8 @@ internal sealed class CompactJsonFormat : ILogFormat
     private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
     private static readonly JsonValueFormatter AnyValue = new(typeTagName: "$type");
 
-    private readonly Dictionary<string, byte[]> _names = [];
+    // By reference: they are constants, and to hash one again costs more than to write it.
+    private readonly Dictionary<string, byte[]> _names = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<object, Template> _templates = new(ReferenceEqualityComparer.Instance);
 
     public void Write(LogEvent logEvent, IBufferWriter<byte> output)
