@@ -10,64 +10,66 @@ internal static class AnswerHeaders
 {
     public static void Set(HttpContext context, LlmResponse response, TimeProvider timeProvider)
     {
-        Note(context, response);
-        SetOrigin(context, response.Origin, response.Cache);
+        var (headers, facts) = (context.Response.Headers, RequestFacts.Of(context));
+        Note(facts, response.Origin, response.Usage, response.CostUsd);
+        SetOrigin(headers, facts, response.Origin, response.Cache);
         if (response.Usage is { } usage)
         {
-            SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens);
-            SetNumber(context, ResponseHeaders.OutputTokens, usage.OutputTokens);
+            SetNumber(headers, ResponseHeaders.InputTokens, usage.InputTokens);
+            SetNumber(headers, ResponseHeaders.OutputTokens, usage.OutputTokens);
         }
-        SetSpending(context, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
+        SetSpending(headers, facts, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
     }
 
     public static void Set(HttpContext context, EmbeddingResponse response, TimeProvider timeProvider)
     {
-        Note(context, response.Origin, response.Usage, response.CostUsd);
-        SetOrigin(context, response.Origin, response.Cache);
-        if (response.Usage is { } usage) SetNumber(context, ResponseHeaders.InputTokens, usage.InputTokens + response.StoredTokens);
-        SetSpending(context, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
+        var (headers, facts) = (context.Response.Headers, RequestFacts.Of(context));
+        Note(facts, response.Origin, response.Usage, response.CostUsd);
+        SetOrigin(headers, facts, response.Origin, response.Cache);
+        if (response.Usage is { } usage) SetNumber(headers, ResponseHeaders.InputTokens, usage.InputTokens + response.StoredTokens);
+        SetSpending(headers, facts, response.Origin, response.Cache, response.CostUsd, response.SavedUsd, timeProvider);
     }
 
     /// <summary>For the log alone.</summary>
-    public static void Note(HttpContext context, LlmResponse response) => Note(context, response.Origin, response.Usage, response.CostUsd);
+    public static void Note(HttpContext context, LlmResponse response) => Note(RequestFacts.Of(context), response.Origin, response.Usage, response.CostUsd);
 
     /// <summary>What was done to the request so that it fits its model.</summary>
     public static void SetFit(HttpContext context, FittedRequest fitted)
     {
-        if (fitted.MaxTokens is { } maxTokens) SetNumber(context, ResponseHeaders.MaxTokens, maxTokens);
-        if (fitted.Dropped > 0) SetNumber(context, ResponseHeaders.MessagesDropped, fitted.Dropped);
+        var headers = context.Response.Headers;
+        if (fitted.MaxTokens is { } maxTokens) SetNumber(headers, ResponseHeaders.MaxTokens, maxTokens);
+        if (fitted.Dropped > 0) SetNumber(headers, ResponseHeaders.MessagesDropped, fitted.Dropped);
     }
 
     /// <summary>What is known before the answer's end: on a stream the rest is in its last frame.</summary>
-    public static void SetOrigin(HttpContext context, LlmOrigin origin, CacheResult? cache)
+    public static void SetOrigin(HttpContext context, LlmOrigin origin, CacheResult? cache) =>
+        SetOrigin(context.Response.Headers, RequestFacts.Of(context), origin, cache);
+
+    private static void SetOrigin(IHeaderDictionary headers, RequestFacts facts, LlmOrigin origin, CacheResult? cache)
     {
-        var headers = context.Response.Headers;
         headers[ResponseHeaders.Model] = origin.Model;
         headers[ResponseHeaders.Provider] = origin.Provider;
         headers[ResponseHeaders.Attempts] = cache is { IsFree: true } ? "0" : origin.Attempts.ToString(CultureInfo.InvariantCulture);
         if (cache is null) return;
-        RequestFacts.Of(context).Cache = cache.Status;
+        facts.Cache = cache.Status;
         SetCache(headers, cache);
     }
 
-    private static void Note(HttpContext context, LlmOrigin origin, LlmUsage? usage, decimal? costUsd)
-    {
-        var facts = RequestFacts.Of(context);
+    private static void Note(RequestFacts facts, LlmOrigin origin, LlmUsage? usage, decimal? costUsd) =>
         (facts.Origin, facts.Usage, facts.CostUsd) = (origin, usage, costUsd);
-    }
 
     private static void SetSpending(
-        HttpContext context, LlmOrigin origin, CacheResult? cache, decimal? costUsd, decimal? savedUsd, TimeProvider timeProvider)
+        IHeaderDictionary headers, RequestFacts facts, LlmOrigin origin, CacheResult? cache, decimal? costUsd, decimal? savedUsd, TimeProvider timeProvider)
     {
-        if (costUsd is { } cost) SetNumber(context, ResponseHeaders.CostUsd, cost);
-        if (savedUsd is { } saved) SetNumber(context, ResponseHeaders.SavedUsd, saved);
-        var timing = Timing("total", Tenths(timeProvider.GetElapsedTime(RequestFacts.Of(context).Started)));
+        if (costUsd is { } cost) SetNumber(headers, ResponseHeaders.CostUsd, cost);
+        if (savedUsd is { } saved) SetNumber(headers, ResponseHeaders.SavedUsd, saved);
+        var timing = Timing("total", Tenths(timeProvider.GetElapsedTime(facts.Started)));
         if (cache is not { IsFree: true })
         {
             timing = $"{Timing("upstream", Tenths(origin.UpstreamTime))}, {timing}";
             if (Tenths(origin.QueueTime) is > 0 and var queue) timing = $"{Timing("queue", queue)}, {timing}";
         }
-        context.Response.Headers[ResponseHeaders.ServerTiming] = timing;
+        headers[ResponseHeaders.ServerTiming] = timing;
     }
 
     private static string Timing(string name, long tenths) => string.Create(CultureInfo.InvariantCulture, stackalloc char[64], $"{name};dur={tenths / 10}.{tenths % 10}");
@@ -75,9 +77,9 @@ internal static class AnswerHeaders
     /// <summary>Of a millisecond; whole numbers are written several times faster than others, and every answer tells them.</summary>
     private static long Tenths(TimeSpan time) => (long)Math.Round(time.TotalMilliseconds * 10);
 
-    private static void SetNumber<T>(HttpContext context, string header, T number)
+    private static void SetNumber<T>(IHeaderDictionary headers, string header, T number)
         where T : IFormattable =>
-        context.Response.Headers[header] = number.ToString(null, CultureInfo.InvariantCulture);
+        headers[header] = number.ToString(null, CultureInfo.InvariantCulture);
 
     /// <summary>The standard's words (RFC 9211), and one for a quick look.</summary>
     private static void SetCache(IHeaderDictionary headers, CacheResult cache)
