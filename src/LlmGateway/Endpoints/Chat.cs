@@ -39,7 +39,7 @@ internal sealed class Chat(
         foreach (var (path, name) in new[] { ("/chat-stream", "streamChat"), ("/chat", "chat") })
         {
             endpoints.MapPost(path, (JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken) =>
-                    handler.Value.PostAsync(body.Value, context, cancellationToken))
+                    handler.Value.PostAsync(body, context, cancellationToken))
                 .WithName(name)
                 .WithSummary("Replies to a conversation, as a stream or, with accept: application/json, in one piece.")
                 .Produces<ChatResponse>(StatusCodes.Status200OK, "application/json")
@@ -79,9 +79,10 @@ internal sealed class Chat(
         {
             asked = ChatRequest.FromQuery(query);
         }
-        var fitted = await asked.FitAsync(options, models, context, cancellationToken);
+        var fitted = await asked.FitAsync(options, models, cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
-        var request = fitted.Request with { Fresh = fitted.Request.Fresh || fresh };
+        var request = fitted.Request.AskedIn(context);
+        if (fresh) request = request with { Fresh = true };
         await stream.WriteAsync(context, client, request with { Stream = known.Start(isResumable: true, isFromBrowser, keepsRunning, hash) }, cancellationToken);
         return Results.Empty;
     }
@@ -94,10 +95,10 @@ internal sealed class Chat(
         return Results.Empty;
     }
 
-    private async Task<IResult> PostAsync(ChatRequest asked, HttpContext context, CancellationToken cancellationToken)
+    private async Task<IResult> PostAsync(JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
-        var fitted = await asked.FitAsync(options, models, context, cancellationToken);
-        var request = fitted.Request;
+        var fitted = body.Prepared as FittedRequest ?? await PrepareAsync(body, cancellationToken);
+        var request = fitted.Request.AskedIn(context);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
         if (!Accept.PrefersJson(context.Request))
@@ -110,5 +111,13 @@ internal sealed class Chat(
         var response = await client.CompleteAsync(request, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
         return JsonAnswer<ChatResponse>.Of(response, static response => new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
+    }
+
+    private async ValueTask<FittedRequest> PrepareAsync(JsonBody<ChatRequest> body, CancellationToken cancellationToken)
+    {
+        var fitted = await body.Value.FitAsync(options, models, cancellationToken);
+        fitted = fitted with { Request = fitted.Request.WithKnownKey() };
+        body.Prepared = fitted;
+        return fitted;
     }
 }

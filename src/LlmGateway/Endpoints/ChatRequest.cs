@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Serialization;
-using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 
@@ -49,9 +48,9 @@ public sealed record ChatRequest(
     }
 
     /// <exception cref="LlmException">A field is wrong, the model is not offered, or it cannot hold the conversation.</exception>
-    internal ValueTask<FittedRequest> FitAsync(ChatOptions options, ModelTable models, HttpContext context, CancellationToken cancellationToken)
+    internal ValueTask<FittedRequest> FitAsync(ChatOptions options, ModelTable models, CancellationToken cancellationToken)
     {
-        var request = ToLlmRequest(options, models, context);
+        var request = ToLlmRequest(options, models);
         return ContextWindow.FitAsync(request, models.GetChat(request.Model), Overflow == "drop_oldest", cancellationToken);
     }
 
@@ -72,7 +71,7 @@ public sealed record ChatRequest(
     private static bool IsKnown(string name) => name is "message" or "system" or "model" or "max_tokens" or "temperature" or "fresh" or "resume" or "ticket";
 
     /// <exception cref="LlmException">A field is wrong, or the model is not offered.</exception>
-    internal LlmRequest ToLlmRequest(ChatOptions options, ModelTable models, HttpContext context)
+    private LlmRequest ToLlmRequest(ChatOptions options, ModelTable models)
     {
         Check(options);
         var messages = new List<LlmMessage>();
@@ -80,14 +79,7 @@ public sealed record ChatRequest(
         if (Message is not null) messages.Add(new LlmMessage(LlmRole.User, Message));
         foreach (var message in Messages ?? [])
             messages.Add(new LlmMessage(message!.Role!.Value, message.Content!));
-        return new LlmRequest(
-            LlmTask.Chat,
-            models.GetChat(Model ?? options.Model).Name,
-            messages,
-            MaxTokens ?? options.MaxOutputTokens,
-            Temperature,
-            Fresh: Query.Flag(context.Request, "fresh"),
-            RequestId: RequestFacts.Of(context).RequestId);
+        return new LlmRequest(LlmTask.Chat, models.GetChat(Model ?? options.Model).Name, messages, MaxTokens ?? options.MaxOutputTokens, Temperature);
     }
 
     private void Check(ChatOptions options)

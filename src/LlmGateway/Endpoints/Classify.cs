@@ -2,7 +2,6 @@ using System.Buffers;
 using System.ComponentModel.DataAnnotations;
 using System.Text;
 using System.Text.Json;
-using LlmGateway.Hosting;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
 
@@ -27,7 +26,7 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
     {
         var handler = endpoints.Handler<Classify>();
         endpoints.MapPost("/classify", (JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken) =>
-                handler.Value.HandleAsync(body.Value, context, cancellationToken))
+                handler.Value.HandleAsync(body, context, cancellationToken))
             .WithName("classify")
             .WithSummary("Chooses the category that fits a text best.")
             .Produces<ClassifyResponse>(StatusCodes.Status200OK, "application/json")
@@ -36,8 +35,19 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
             .WithTags("LlmGateway");
     }
 
-    private async Task<IResult> HandleAsync(ClassifyRequest request, HttpContext context, CancellationToken cancellationToken)
+    private async Task<IResult> HandleAsync(JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
+        var prepared = body.Prepared as LlmRequest ?? await PrepareAsync(body, cancellationToken);
+        var request = prepared.AskedIn(context);
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
+        var response = await client.CompleteAsync(request, cancellationToken);
+        AnswerHeaders.Set(context, response, timeProvider);
+        return JsonAnswer<ClassifyResponse>.Of(response, Read);
+    }
+
+    private async ValueTask<LlmRequest> PrepareAsync(JsonBody<ClassifyRequest> body, CancellationToken cancellationToken)
+    {
+        var request = body.Value;
         Check(request);
         var categories = request.Categories ?? options.Categories;
         var model = models.GetChat(request.Model ?? options.Model);
@@ -47,16 +57,13 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
                 model.Name,
                 [new LlmMessage(LlmRole.System, Prompt(categories)), new LlmMessage(LlmRole.User, request.Text!)],
                 options.MaxOutputTokens,
-                Tool: new LlmTool(ToolName, "Submits the category of the text and how sure you are of it.", Schema(categories)),
-                Fresh: Query.Flag(context.Request, "fresh"),
-                RequestId: RequestFacts.Of(context).RequestId),
+                Tool: new LlmTool(ToolName, "Submits the category of the text and how sure you are of it.", Schema(categories))),
             model,
             dropOldest: false,
             cancellationToken);
-        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request, model, cancellationToken);
-        var response = await client.CompleteAsync(fitted.Request, cancellationToken);
-        AnswerHeaders.Set(context, response, timeProvider);
-        return JsonAnswer<ClassifyResponse>.Of(response, Read);
+        var prepared = fitted.Request.WithKnownKey();
+        body.Prepared = prepared;
+        return prepared;
     }
 
     private static ClassifyResponse Read(LlmResponse response)

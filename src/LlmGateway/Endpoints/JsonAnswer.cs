@@ -14,11 +14,12 @@ internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataPro
     public static async ValueTask<JsonAnswer<T>> OfAsync(LlmResponse response, Func<ValueTask<T>> read) =>
         new(response.Rendering?.Body ?? Render(response, await read()));
 
-    public async Task ExecuteAsync(HttpContext httpContext)
+    public Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.ContentType = "application/json";
         httpContext.Response.ContentLength = json.Length;
-        await httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
+        var write = httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
+        return write.IsCompletedSuccessfully ? Task.CompletedTask : write.AsTask();
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

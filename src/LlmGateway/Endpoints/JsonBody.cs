@@ -16,23 +16,28 @@ namespace LlmGateway.Endpoints;
 public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>>, IEndpointParameterMetadataProvider
     where T : class
 {
-    // Of every gateway in the process: the same bytes say the same to each.
-    private static readonly ParsedBodies<T> Parsed = new();
+    /// <summary>What the endpoint has made of the body, and of nothing else that a request says: a body that comes again brings it along.</summary>
+    internal object? Prepared { get; set; }
 
     public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
     {
         CheckContentType(context.Request);
-        var limit = context.GetEndpoint()!.Metadata.GetRequiredMetadata<BodyLimit>().Bytes;
+        var metadata = context.GetEndpoint()!.Metadata;
+        var limit = metadata.GetRequiredMetadata<BodyLimit>().Bytes;
         if (context.Request.ContentLength > limit) throw TooLarge(limit);
+        var known = metadata.GetRequiredMetadata<ParsedBodies<JsonBody<T>>>();
+        if (await FindAsync(context.Request, known, context.RequestAborted) is { } found) return found;
         using var body = await ReadAsync(context.Request, limit, context.RequestAborted);
         if (body.Truncated) throw TooLarge(limit);
-        return new JsonBody<T>(Parsed.Get(body.Memory.Span, Parse));
+        return known.Get(body.Memory.Span, static bytes => new JsonBody<T>(Parse(bytes)));
     }
 
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
     {
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
         builder.Metadata.Add(new BodyLimit(builder.ApplicationServices.GetRequiredService<HttpOptions>().MaxBodyBytes));
+        // Its own for each endpoint: what is prepared depends on the settings of one gateway.
+        builder.Metadata.Add(new ParsedBodies<JsonBody<T>>());
     }
 
     private static void CheckContentType(HttpRequest request)
@@ -43,6 +48,16 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         var charset = HeaderUtilities.RemoveQuotes(type.Charset);
         if (charset.HasValue && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("utf8", StringComparison.OrdinalIgnoreCase))
             throw new LlmException(LlmErrorKind.UnsupportedMediaType, "Send the JSON as UTF-8: the content-type names another charset.");
+    }
+
+    /// <summary>A body that came before, found where it stands in the server's own memory; any other one is still to be read.</summary>
+    private static async ValueTask<JsonBody<T>?> FindAsync(HttpRequest request, ParsedBodies<JsonBody<T>> known, CancellationToken cancellationToken)
+    {
+        if (request.ContentLength is not (> 0 and <= ParsedBodies<JsonBody<T>>.MaxLength and var length) || request.Headers.ContentEncoding.Count > 0) return null;
+        var body = await request.BodyReader.ReadAtLeastAsync((int)length, cancellationToken);
+        var found = body.Buffer is { IsSingleSegment: true, FirstSpan: var bytes } ? known.Find(bytes) : null;
+        request.BodyReader.AdvanceTo(found is null ? body.Buffer.Start : body.Buffer.End);
+        return found;
     }
 
     private static async ValueTask<BoundedBuffer> ReadAsync(HttpRequest request, long limit, CancellationToken cancellationToken)

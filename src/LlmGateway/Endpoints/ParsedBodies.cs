@@ -7,10 +7,10 @@ namespace LlmGateway.Endpoints;
 internal sealed class ParsedBodies<T>
     where T : class
 {
-    private const int Places = 512;
+    private const int Places = 256;
 
-    /// <summary>In bytes. With what is made of them, all of them take some ten megabytes at most.</summary>
-    private const int MaxLength = 4096;
+    /// <summary>In bytes. With what is made of them, all of an endpoint's take some four megabytes at most.</summary>
+    public const int MaxLength = 4096;
 
     private readonly Parsed?[] _parsed = new Parsed?[Places];
 
@@ -18,15 +18,17 @@ internal sealed class ParsedBodies<T>
     private readonly int[] _seen = new int[Places];
 
     /// <param name="body">As it came.</param>
+    /// <returns>Null where it is not known.</returns>
+    public T? Find(ReadOnlySpan<byte> body) => body.Length > MaxLength ? null : Find(body, Place(Hash(body)));
+
+    /// <param name="body">As it came.</param>
     /// <param name="parse">Makes of it what is neither changed nor given back afterwards; may change the body.</param>
     public T Get(Span<byte> body, Func<Span<byte>, T> parse)
     {
         if (body.Length > MaxLength) return parse(body);
-        var hash = new HashCode();
-        hash.AddBytes(body);
-        var code = hash.ToHashCode();
-        var place = code & (Places - 1);
-        if (Volatile.Read(ref _parsed[place]) is { } parsed && parsed.Body.AsSpan().SequenceEqual(body)) return parsed.Value;
+        var code = Hash(body);
+        var place = Place(code);
+        if (Find(body, place) is { } known) return known;
         if (_seen[place] != code)
         {
             _seen[place] = code;
@@ -37,6 +39,18 @@ internal sealed class ParsedBodies<T>
         Volatile.Write(ref _parsed[place], new Parsed(copy, value));
         return value;
     }
+
+    private T? Find(ReadOnlySpan<byte> body, int place) =>
+        Volatile.Read(ref _parsed[place]) is { } parsed && body.SequenceEqual(parsed.Body) ? parsed.Value : null;
+
+    private static int Hash(ReadOnlySpan<byte> body)
+    {
+        var hash = new HashCode();
+        hash.AddBytes(body);
+        return hash.ToHashCode();
+    }
+
+    private static int Place(int code) => code & (Places - 1);
 
     private sealed record Parsed(byte[] Body, T Value);
 }

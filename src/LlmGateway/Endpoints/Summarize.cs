@@ -34,7 +34,7 @@ internal sealed class Summarize(
     {
         var handler = endpoints.Handler<Summarize>();
         endpoints.MapPost("/summarize", (JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken) =>
-                handler.Value.HandleAsync(body.Value, context, cancellationToken))
+                handler.Value.HandleAsync(body, context, cancellationToken))
             .WithName("summarize")
             .WithSummary("Summarizes a text in two or three sentences, however long it is.")
             .Produces<SummarizeResponse>(StatusCodes.Status200OK, "application/json")
@@ -45,18 +45,11 @@ internal sealed class Summarize(
             .WithTags("LlmGateway");
     }
 
-    private async Task<IResult> HandleAsync(SummarizeRequest request, HttpContext context, CancellationToken cancellationToken)
+    private async Task<IResult> HandleAsync(JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
-        using var text = request.Text;
-        Check(request);
-        var plan = await summarizer.PlanAsync(
-            text!.Chars,
-            models.GetChat(request.Model ?? options.Model),
-            request.LongInput,
-            request.MaxTokens ?? options.MaxOutputTokens,
-            Query.Flag(context.Request, "fresh"),
-            RequestFacts.Of(context).RequestId,
-            cancellationToken);
+        using var text = body.Value.Text;
+        var prepared = body.Prepared as SummaryPlan ?? await PrepareAsync(body, cancellationToken);
+        var plan = prepared with { Fresh = Query.Flag(context.Request, "fresh"), RequestId = RequestFacts.Of(context).RequestId };
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
         if (Accept.PrefersStream(context.Request))
         {
@@ -66,6 +59,16 @@ internal sealed class Summarize(
         var response = await summarizer.CompleteAsync(plan, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
         return await JsonAnswer<SummarizeResponse>.OfAsync(response, () => BodyAsync(response, plan, cancellationToken));
+    }
+
+    private async ValueTask<SummaryPlan> PrepareAsync(JsonBody<SummarizeRequest> body, CancellationToken cancellationToken)
+    {
+        var request = body.Value;
+        Check(request);
+        var plan = await summarizer.PlanAsync(
+            request.Text!.Chars, models.GetChat(request.Model ?? options.Model), request.LongInput, request.MaxTokens ?? options.MaxOutputTokens, cancellationToken);
+        body.Prepared = plan;
+        return plan;
     }
 
     private static async ValueTask<SummarizeResponse> BodyAsync(Llm.LlmResponse response, SummaryPlan plan, CancellationToken cancellationToken)

@@ -28,8 +28,8 @@ internal sealed class Tickets(ModelTable models, ChatOptions options, TicketStor
     private async Task<IResult> HandleAsync(ChatRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         // What is wrong with it is said here: an EventSource could not tell anybody.
-        var fitted = await request.FitAsync(options, models, context, cancellationToken);
-        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request, models.GetChat(fitted.Request.Model), cancellationToken);
+        var fitted = await request.FitAsync(options, models, cancellationToken);
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request.AskedIn(context), models.GetChat(fitted.Request.Model), cancellationToken);
         var prompt = new TicketPrompt(request, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
         var ticket = await store.IssueAsync(prompt, cancellationToken);
         context.Response.Headers.CacheControl = "no-store";

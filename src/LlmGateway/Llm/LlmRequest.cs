@@ -56,6 +56,12 @@ public sealed record LlmRequest(
     StreamSession? Stream = null,
     int? From = null)
 {
+    /// <summary>The key of this question, where it has been worked out before.</summary>
+    internal KnownKey? KnownKey { get; init; }
+
+    /// <summary>For a question that may be asked again.</summary>
+    internal LlmRequest WithKnownKey() => this with { KnownKey = new KnownKey(this, GenerationKey.Of(this)) };
+
     /// <summary>The rest of a stream whose client has the beginning.</summary>
     internal static LlmRequest RestOf(StreamSession stream, int from) => new(LlmTask.Chat, "", [], 0, Stream: stream, From: from);
 }

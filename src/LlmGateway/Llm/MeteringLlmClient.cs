@@ -7,11 +7,11 @@ namespace LlmGateway.Llm;
 /// <summary>Says of each answer what it cost its caller.</summary>
 internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : DelegatingLlmClient(inner)
 {
-    public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    public override Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
-        var response = await Inner.CompleteAsync(request, cancellationToken);
-        var (cost, saved) = Cost(response.Origin, response.Usage, response.Cache);
-        return response with { CostUsd = cost, SavedUsd = saved };
+        var response = Inner.CompleteAsync(request, cancellationToken);
+        // What is stored is there at once.
+        return response.IsCompletedSuccessfully ? Task.FromResult(Metered(response.Result)) : MeteredAsync(response);
     }
 
     public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -35,6 +35,14 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
         var response = await Inner.EmbedAsync(request, cancellationToken);
         var saved = response.StoredTokens > 0 ? Price(response.Origin, new LlmUsage(response.StoredTokens, 0)) : null;
         return response with { CostUsd = response.Cache is { IsFree: true } ? 0 : Price(response.Origin, response.Usage), SavedUsd = saved };
+    }
+
+    private async Task<LlmResponse> MeteredAsync(Task<LlmResponse> response) => Metered(await response);
+
+    private LlmResponse Metered(LlmResponse response)
+    {
+        var (cost, saved) = Cost(response.Origin, response.Usage, response.Cache);
+        return response with { CostUsd = cost, SavedUsd = saved };
     }
 
     private (decimal? Own, decimal? Saved) Cost(LlmOrigin? origin, LlmUsage? usage, CacheResult? cache)

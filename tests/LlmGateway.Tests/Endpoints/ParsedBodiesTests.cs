@@ -18,6 +18,20 @@ public class ParsedBodiesTests
     }
 
     [Fact]
+    public void OnlyWhatIsKeptIsFound()
+    {
+        var bodies = new ParsedBodies<string>();
+        Get(bodies, "one");
+        Assert.Null(bodies.Find("one"u8));
+        var kept = Get(bodies, "one");
+        Assert.Same(kept, bodies.Find("one"u8));
+        Assert.Null(bodies.Find("One"u8));
+        Assert.Null(bodies.Find("on"u8));
+        Assert.Null(bodies.Find(new byte[4097]));
+        Assert.Equal(2, _parsed);
+    }
+
+    [Fact]
     public void ABodyIsKnownAsItCame()
     {
         var bodies = new ParsedBodies<string>();

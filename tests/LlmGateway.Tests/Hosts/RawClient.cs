@@ -58,6 +58,13 @@ internal sealed class RawClient : IDisposable
         await SendAllAsync([.. Encoding.ASCII.GetBytes(head.ToString()), .. body]);
     }
 
+    /// <summary>Bytes as they are, in parts that the server reads one by one.</summary>
+    public async Task SendPartsAsync(params string[] parts)
+    {
+        foreach (var part in parts)
+            await SendAllAsync(Encoding.UTF8.GetBytes(part));
+    }
+
     public async Task ReadHeadAsync()
     {
         Headers.Clear();

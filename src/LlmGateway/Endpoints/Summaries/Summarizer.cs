@@ -18,18 +18,23 @@ internal sealed class Summarizer(ILlmClient client, SummarizeOptions options, Ti
     /// <param name="model">Who is to summarize it.</param>
     /// <param name="longInput">What is done with a long text.</param>
     /// <param name="maxTokens">Of the summary.</param>
-    /// <param name="fresh">Whether stored answers will not do.</param>
-    /// <param name="requestId">The HTTP request that asks.</param>
     /// <param name="cancellationToken">Ends the counting.</param>
     /// <exception cref="LlmException">The text is too long.</exception>
     public async ValueTask<SummaryPlan> PlanAsync(
-        ReadOnlyMemory<char> text, ModelInfo model, string? longInput, int maxTokens, bool fresh, string? requestId, CancellationToken cancellationToken)
+        ReadOnlyMemory<char> text, ModelInfo model, string? longInput, int maxTokens, CancellationToken cancellationToken)
+    {
+        var plan = await ReadAsync(text, model, longInput, maxTokens, cancellationToken);
+        return plan.IsMapReduce ? plan : plan.WithQuestion();
+    }
+
+    private async ValueTask<SummaryPlan> ReadAsync(
+        ReadOnlyMemory<char> text, ModelInfo model, string? longInput, int maxTokens, CancellationToken cancellationToken)
     {
         var sliceOutput = Math.Min(options.SliceOutputTokens, model.LongestAnswer);
         var output = Math.Min(maxTokens, model.LongestAnswer);
         var room = Math.Max(1, model.Room - SummaryPrompts.Overhead - Math.Max(output, sliceOutput));
         var sliceTokens = Math.Min(options.SliceTokens, room);
-        var plan = new SummaryPlan(text, model, [], text.Length, null, null, sliceTokens, sliceOutput, output, fresh, requestId);
+        var plan = new SummaryPlan(text, model, [], text.Length, null, null, sliceTokens, sliceOutput, output);
 
         // Most texts are so short that nothing needs to be counted before the answer is known to be new.
         var sliceAbove = longInput switch { "truncate" => int.MaxValue, "map_reduce" => sliceTokens, _ => Math.Max(options.MapReduceAbove, sliceTokens) };

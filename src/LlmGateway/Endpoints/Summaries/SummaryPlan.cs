@@ -14,8 +14,6 @@ namespace LlmGateway.Endpoints.Summaries;
 /// <param name="SliceTokens">The most tokens of a slice, and of the summaries that are summarized in one call.</param>
 /// <param name="SliceOutputTokens">Of the summary of a slice, and of every other but the last.</param>
 /// <param name="MaxOutputTokens">Of the summary.</param>
-/// <param name="Fresh">Whether stored answers will not do.</param>
-/// <param name="RequestId">The HTTP request that asked.</param>
 internal sealed record SummaryPlan(
     ReadOnlyMemory<char> Text,
     ModelInfo Model,
@@ -25,10 +23,16 @@ internal sealed record SummaryPlan(
     string? TextHash,
     int SliceTokens,
     int SliceOutputTokens,
-    int MaxOutputTokens,
-    bool Fresh,
-    string? RequestId)
+    int MaxOutputTokens)
 {
+    private LlmRequest? _question;
+
+    /// <summary>Whether stored answers will not do.</summary>
+    public bool Fresh { get; init; }
+
+    /// <summary>The HTTP request that asked.</summary>
+    public string? RequestId { get; init; }
+
     public bool IsMapReduce => Slices.Count > 0;
 
     public bool IsTruncated => Length < Text.Length;
@@ -52,8 +56,12 @@ internal sealed record SummaryPlan(
 
     public int Chunks => Math.Max(1, Slices.Count);
 
-    /// <summary>The one call that it takes without slices.</summary>
-    public LlmRequest Single() => Request(SummaryPrompts.ForText(Text[..Length].ToString()), MaxOutputTokens) with { Source = TextHash };
+    /// <summary>The same with the one call that it takes without slices, which whoever asks for the same again need not put together again.</summary>
+    public SummaryPlan WithQuestion() =>
+        this with { _question = (Request(SummaryPrompts.ForText(Text[..Length].ToString()), MaxOutputTokens) with { Source = TextHash }).WithKnownKey() };
+
+    /// <summary>That call.</summary>
+    public LlmRequest Single() => _question! with { Fresh = Fresh, RequestId = RequestId };
 
     public LlmRequest Request(IReadOnlyList<LlmMessage> messages, int maxOutputTokens) =>
         new(LlmTask.Summarize, Model.Name, messages, maxOutputTokens, Fresh: Fresh, RequestId: RequestId);

@@ -13,12 +13,17 @@ internal sealed class GeneratingLlmClient(ILlmClient inner, GenerationCalls call
 
     public GenerationCalls Calls { get; } = calls;
 
-    public override async Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
+    public override Task<LlmResponse> CompleteAsync(LlmRequest request, CancellationToken cancellationToken)
     {
         var key = GenerationKey.Of(request);
+        return Stored(key, request) is { } stored ? Task.FromResult(stored) : JoinAsync(key, request, cancellationToken);
+    }
+
+    private async Task<LlmResponse> JoinAsync(GenerationKey key, LlmRequest request, CancellationToken cancellationToken)
+    {
         for (var round = 1; ; round++)
         {
-            if (Stored(key, request) is { } stored) return stored;
+            if (round > 1 && Stored(key, request) is { } stored) return stored;
             var (reader, generation, joined) = Calls.Join(key, request, cancellationToken);
             using (reader)
             {

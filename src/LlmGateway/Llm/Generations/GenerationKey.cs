@@ -15,6 +15,7 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
     {
         // Taken apart by position: a new field does not compile until somebody has decided whether it changes the answer.
         var (task, model, messages, maxOutputTokens, temperature, tool, source, scope, _, _, _, _) = request;
+        if (request.KnownKey is { } known && known.IsOf(request)) return known.Key;
         var form = new CanonicalForm(stackalloc byte[CanonicalForm.BufferSize]);
         form.Add(Version);
         form.Add((int)task);
@@ -140,5 +141,17 @@ internal readonly record struct GenerationKey(ulong A, ulong B, ulong C, ulong D
             _hash.AppendData(_buffer[.._used]);
             _used = 0;
         }
+    }
+}
+
+/// <summary>A key with the question that it was worked out for: one of which another has been made since has another key.</summary>
+internal sealed record KnownKey(LlmRequest Question, GenerationKey Key)
+{
+    /// <summary>By reference where a comparison would take as long as a new key: what is equal and not the same is worked out again.</summary>
+    public bool IsOf(LlmRequest request)
+    {
+        var (task, model, messages, maxOutputTokens, temperature, tool, source, scope, _, _, _, _) = Question;
+        return task == request.Task && model == request.Model && ReferenceEquals(messages, request.Messages) && maxOutputTokens == request.MaxOutputTokens
+            && temperature.Equals(request.Temperature) && ReferenceEquals(tool, request.Tool) && ReferenceEquals(source, request.Source) && scope == request.Scope;
     }
 }

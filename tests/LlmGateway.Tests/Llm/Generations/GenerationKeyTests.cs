@@ -70,6 +70,24 @@ public class GenerationKeyTests
         Assert.Equal(keys.Length, keys.Distinct().Count());
     }
 
+    /// <summary>Whoever changes what is asked need not think of the key that was known before.</summary>
+    [Theory]
+    [MemberData(nameof(FieldsThatMatter))]
+    public void AKnownKeyIsNoOtherQuestions(string field)
+    {
+        var known = new KnownKey(Base, default);
+        Assert.All(Changes[field], change => Assert.Equal(GenerationKey.Of(change), GenerationKey.Of(change with { KnownKey = known })));
+    }
+
+    [Theory]
+    [MemberData(nameof(FieldsThatDoNot))]
+    public void AKnownKeyIsNotWorkedOutAgain(string field)
+    {
+        Assert.Equal(GenerationKey.Of(Base), GenerationKey.Of(Base.WithKnownKey()));
+        // No question has this one.
+        Assert.Equal(default, GenerationKey.Of(NoChanges[field] with { KnownKey = new KnownKey(Base, default) }));
+    }
+
     [Theory]
     [MemberData(nameof(FieldsThatDoNot))]
     public void IsTheSameWhereTheAnswerIs(string field)
