@@ -51,7 +51,7 @@ internal static class AnswerHeaders
         headers[ResponseHeaders.Provider] = origin.Provider;
         headers[ResponseHeaders.Attempts] = cache is { IsFree: true } ? "0" : origin.Attempts.ToString(CultureInfo.InvariantCulture);
         if (cache is null) return;
-        facts.Cache = cache.Status;
+        facts.Cache = cache;
         SetCache(headers, cache);
     }
 

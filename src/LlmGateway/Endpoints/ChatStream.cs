@@ -92,7 +92,8 @@ internal sealed partial class ChatStream(
     private static void Write(SseResponse sse, LlmUpdate update, int characters, RequestFacts facts)
     {
         facts.Origin ??= update.Origin;
-        facts.Cache ??= update.Cache?.Status;
+        // Only the end tells who pays.
+        facts.Cache = update.Cache ?? facts.Cache;
         if (update.Text.Length > 0) sse.WriteDelta(update.Text, new StreamPlace(characters));
         if (update.FinishReason is not { } finish) return;
         facts.Usage = update.Usage;

@@ -18,7 +18,10 @@ internal sealed class RequestFacts(string requestId, long started)
     public decimal? CostUsd { get; set; }
 
     /// <summary>Where the answer came from.</summary>
-    public CacheStatus? Cache { get; set; }
+    public CacheResult? Cache { get; set; }
+
+    /// <summary>Calls that were made for this request: none for an answer that somebody else paid for.</summary>
+    public int? Attempts => Cache is { IsFree: true } ? 0 : Origin?.Attempts;
 
     public string? ErrorCode { get; set; }
 

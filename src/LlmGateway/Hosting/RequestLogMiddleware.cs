@@ -57,8 +57,8 @@ internal sealed class RequestLogMiddleware(RequestDelegate next, TimeProvider ti
             ("ErrorCode", facts.ErrorCode),
             ("Model", facts.Origin?.Model),
             ("Provider", facts.Origin?.Provider),
-            ("Cache", facts.Cache?.ToString()),
-            ("Attempts", facts.Origin?.Attempts),
+            ("Cache", facts.Cache?.Status.ToString()),
+            ("Attempts", facts.Attempts),
             ("InputTokens", facts.Usage?.InputTokens),
             ("OutputTokens", facts.Usage?.OutputTokens),
             ("CostUsd", facts.CostUsd));

@@ -84,6 +84,27 @@ public class RequestLogTests
         Assert.Empty(gateway.Log.Of("UpstreamCall"));
     }
 
+    /// <summary>As its header says: the calls of a stored answer were made for another request.</summary>
+    [Theory]
+    [MemberData(nameof(Endpoints))]
+    public async Task CountsNoCallsForAnAnswerThatWasStored(string endpoint)
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        gateway.Upstream.Enqueue(new FakeScript { Status = 503 });
+        var text = GatewayCalls.NewText();
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await gateway.Client.SendAsync(GatewayCalls.Request(endpoint, text));
+            await response.Content.ReadAsStringAsync();
+            await gateway.Log.WaitForAsync("Request", i + 1);
+        }
+
+        var requests = gateway.Log.Of("Request");
+        Assert.Equal(["Miss", "Hit", "Hit"], requests.Select(request => request.Value("Cache")));
+        Assert.Equal([2, 0, 0], requests.Select(request => request.Value("Attempts")));
+        Assert.Equal([0m, 0m], requests.Skip(1).Select(request => request.Value("CostUsd")));
+    }
+
     /// <summary>In a line of text, too, which shows the name of what is not there.</summary>
     [Theory]
     [InlineData(500, null, "openai gpt-4o-mini Summarize: UpstreamUnavailable (status 500) after ")]

@@ -39,14 +39,19 @@ internal static class GatewayCalls
         gateway.PostAsync("/classify", $$"""{"text":"{{text ?? NewText()}}"}""");
 
     /// <summary>Every way to make the gateway call a model, with a text that is new.</summary>
-    public static HttpRequestMessage NewRequest(string endpoint) => endpoint switch
+    public static HttpRequestMessage NewRequest(string endpoint) => Request(endpoint, NewText());
+
+    /// <inheritdoc cref="NewRequest"/>
+    /// <param name="endpoint">One of <see cref="Endpoints"/>.</param>
+    /// <param name="text">May be one that was asked before.</param>
+    public static HttpRequestMessage Request(string endpoint, string text) => endpoint switch
     {
-        "POST /summarize" => Post("/summarize", $$"""{"text":"{{NewText()}}"}"""),
-        "POST /classify" => Post("/classify", $$"""{"text":"{{NewText()}}"}"""),
-        "POST /chat as JSON" => Post("/chat", $$"""{"message":"{{NewText()}}"}""", "application/json"),
-        "POST /chat" => Post("/chat", $$"""{"message":"{{NewText()}}"}"""),
-        "POST /chat-stream" => Post("/chat-stream", $$"""{"messages":[{"role":"user","content":"{{NewText()}}"}]}"""),
-        "GET /chat-stream" => new HttpRequestMessage(HttpMethod.Get, "/chat-stream?message=" + Uri.EscapeDataString(NewText())),
+        "POST /summarize" => Post("/summarize", $$"""{"text":"{{text}}"}"""),
+        "POST /classify" => Post("/classify", $$"""{"text":"{{text}}"}"""),
+        "POST /chat as JSON" => Post("/chat", $$"""{"message":"{{text}}"}""", "application/json"),
+        "POST /chat" => Post("/chat", $$"""{"message":"{{text}}"}"""),
+        "POST /chat-stream" => Post("/chat-stream", $$"""{"messages":[{"role":"user","content":"{{text}}"}]}"""),
+        "GET /chat-stream" => new HttpRequestMessage(HttpMethod.Get, "/chat-stream?message=" + Uri.EscapeDataString(text)),
         _ => throw new ArgumentOutOfRangeException(nameof(endpoint), endpoint, "No such endpoint."),
     };
 
