@@ -9,10 +9,12 @@ namespace LlmGateway.Endpoints;
 internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataProvider
     where T : class
 {
-    public static JsonAnswer<T> Of(LlmResponse response, Func<LlmResponse, T> read) => new(response.Rendering?.Body ?? Render(response, read(response)));
+    public static JsonAnswer<T> Of(LlmResponse response, Func<LlmResponse, T> read) => Stored(response) ?? Of(response, read(response));
 
-    public static async ValueTask<JsonAnswer<T>> OfAsync(LlmResponse response, Func<ValueTask<T>> read) =>
-        new(response.Rendering?.Body ?? Render(response, await read()));
+    public static JsonAnswer<T> Of(LlmResponse response, T body) => new(Render(response, body));
+
+    /// <returns>Null where it is still to be made.</returns>
+    public static JsonAnswer<T>? Stored(LlmResponse response) => response.Rendering?.Body is { } json ? new(json) : null;
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

@@ -51,14 +51,16 @@ internal sealed class Summarize(
         var prepared = body.Prepared as SummaryPlan ?? await PrepareAsync(body, cancellationToken);
         var plan = prepared with { Fresh = Query.Flag(context.Request, "fresh"), RequestId = RequestFacts.Of(context).RequestId };
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
-        if (Accept.PrefersStream(context.Request))
-        {
-            await stream.WriteAsync(context, plan, response => BodyAsync(response, plan, cancellationToken), cancellationToken);
-            return Results.Empty;
-        }
+        if (Accept.PrefersStream(context.Request)) return await StreamAsync(context, plan, cancellationToken);
         var response = await summarizer.CompleteAsync(plan, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);
-        return await JsonAnswer<SummarizeResponse>.OfAsync(response, () => BodyAsync(response, plan, cancellationToken));
+        return JsonAnswer<SummarizeResponse>.Stored(response) ?? JsonAnswer<SummarizeResponse>.Of(response, await BodyAsync(response, plan, cancellationToken));
+    }
+
+    private async Task<IResult> StreamAsync(HttpContext context, SummaryPlan plan, CancellationToken cancellationToken)
+    {
+        await stream.WriteAsync(context, plan, response => BodyAsync(response, plan, cancellationToken), cancellationToken);
+        return Results.Empty;
     }
 
     private async ValueTask<SummaryPlan> PrepareAsync(JsonBody<SummarizeRequest> body, CancellationToken cancellationToken)
