@@ -61,7 +61,7 @@ internal sealed class Chat(
         var keepsRunning = Query.Flag(context.Request, "resume");
         ChatRequest asked;
         string? hash = null;
-        var fresh = false;
+        var fresh = Query.Flag(context.Request, "fresh");
         if (query.ContainsKey("ticket"))
         {
             var ticket = ChatRequest.TicketFromQuery(query);
@@ -81,8 +81,7 @@ internal sealed class Chat(
         }
         var fitted = await asked.FitAsync(options, models, cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
-        var request = fitted.Request.AskedIn(context);
-        if (fresh) request = request with { Fresh = true };
+        var request = fitted.Request.AskedIn(context, fresh);
         await stream.WriteAsync(context, client, request with { Stream = known.Start(isResumable: true, isFromBrowser, keepsRunning, hash) }, cancellationToken);
         return Results.Empty;
     }
@@ -97,8 +96,9 @@ internal sealed class Chat(
 
     private async Task<IResult> PostAsync(JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
+        var fresh = Query.Flag(context.Request, "fresh");
         var fitted = body.Prepared as FittedRequest ?? await PrepareAsync(body, cancellationToken);
-        var request = fitted.Request.AskedIn(context);
+        var request = fitted.Request.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
         if (!Accept.PrefersJson(context.Request))

@@ -37,8 +37,9 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
 
     private async Task<IResult> HandleAsync(JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
+        var fresh = Query.Flag(context.Request, "fresh");
         var prepared = body.Prepared as LlmRequest ?? await PrepareAsync(body, cancellationToken);
-        var request = prepared.AskedIn(context);
+        var request = prepared.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         var response = await client.CompleteAsync(request, cancellationToken);
         AnswerHeaders.Set(context, response, timeProvider);

@@ -21,7 +21,10 @@ internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataPro
         httpContext.Response.ContentType = "application/json";
         httpContext.Response.ContentLength = json.Length;
         var write = httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
-        return write.IsCompletedSuccessfully ? Task.CompletedTask : write.AsTask();
+        if (!write.IsCompletedSuccessfully) return write.AsTask();
+        // It may belong to the server, which gets it back by this.
+        _ = write.Result;
+        return Task.CompletedTask;
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

@@ -50,13 +50,17 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
             throw new LlmException(LlmErrorKind.UnsupportedMediaType, "Send the JSON as UTF-8: the content-type names another charset.");
     }
 
-    /// <summary>A body that came before, found where it stands in the server's own memory; any other one is still to be read.</summary>
+    /// <summary>
+    /// A body that came before, found where it stands in the server's own memory; any other one is still to be read, from the stream that shares this memory as
+    /// long as nothing puts another one in its place.
+    /// </summary>
     private static async ValueTask<JsonBody<T>?> FindAsync(HttpRequest request, ParsedBodies<JsonBody<T>> known, CancellationToken cancellationToken)
     {
         if (request.ContentLength is not (> 0 and <= ParsedBodies<JsonBody<T>>.MaxLength and var length) || request.Headers.ContentEncoding.Count > 0) return null;
         var body = await request.BodyReader.ReadAtLeastAsync((int)length, cancellationToken);
-        var found = body.Buffer is { IsSingleSegment: true, FirstSpan: var bytes } ? known.Find(bytes) : null;
-        request.BodyReader.AdvanceTo(found is null ? body.Buffer.Start : body.Buffer.End);
+        // Not before its end is there: who is answered earlier is told that the rest of the request was not read.
+        var found = body is { IsCompleted: true, Buffer: { IsSingleSegment: true, FirstSpan: var bytes } } ? known.Find(bytes) : null;
+        request.BodyReader.AdvanceTo(found is null ? body.Buffer.Start : body.Buffer.End, body.Buffer.End);
         return found;
     }
 

@@ -9,7 +9,10 @@ internal sealed class ParsedBodies<T>
 {
     private const int Places = 256;
 
-    /// <summary>In bytes. With what is made of them, all of an endpoint's take some four megabytes at most.</summary>
+    /// <summary>
+    /// In bytes. With what is made of them, all of an endpoint's take some four megabytes, fifteen where they are nothing but brackets. A text of this length is a
+    /// string: whoever gives <see cref="LongText"/> back after a request takes nothing away from the next one.
+    /// </summary>
     public const int MaxLength = 4096;
 
     private readonly Parsed?[] _parsed = new Parsed?[Places];
@@ -22,7 +25,7 @@ internal sealed class ParsedBodies<T>
     public T? Find(ReadOnlySpan<byte> body) => body.Length > MaxLength ? null : Find(body, Place(Hash(body)));
 
     /// <param name="body">As it came.</param>
-    /// <param name="parse">Makes of it what is neither changed nor given back afterwards; may change the body.</param>
+    /// <param name="parse">Makes of it what any number of requests may use, at one time too; may change the body.</param>
     public T Get(Span<byte> body, Func<Span<byte>, T> parse)
     {
         if (body.Length > MaxLength) return parse(body);

@@ -48,8 +48,9 @@ internal sealed class Summarize(
     private async Task<IResult> HandleAsync(JsonBody<SummarizeRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
         using var text = body.Value.Text;
+        var fresh = Query.Flag(context.Request, "fresh");
         var prepared = body.Prepared as SummaryPlan ?? await PrepareAsync(body, cancellationToken);
-        var plan = prepared with { Fresh = Query.Flag(context.Request, "fresh"), RequestId = RequestFacts.Of(context).RequestId };
+        var plan = prepared with { Fresh = fresh, RequestId = RequestFacts.Of(context).RequestId };
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
         if (Accept.PrefersStream(context.Request)) return await StreamAsync(context, plan, cancellationToken);
         var response = await summarizer.CompleteAsync(plan, cancellationToken);

@@ -27,10 +27,11 @@ internal sealed class Tickets(ModelTable models, ChatOptions options, TicketStor
 
     private async Task<IResult> HandleAsync(ChatRequest request, HttpContext context, CancellationToken cancellationToken)
     {
+        var fresh = Query.Flag(context.Request, "fresh");
         // What is wrong with it is said here: an EventSource could not tell anybody.
         var fitted = await request.FitAsync(options, models, cancellationToken);
-        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request.AskedIn(context), models.GetChat(fitted.Request.Model), cancellationToken);
-        var prompt = new TicketPrompt(request, Query.Flag(context.Request, "fresh"), Query.Flag(context.Request, "resume"));
+        if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(fitted.Request.AskedIn(context, fresh), models.GetChat(fitted.Request.Model), cancellationToken);
+        var prompt = new TicketPrompt(request, fresh, Query.Flag(context.Request, "resume"));
         var ticket = await store.IssueAsync(prompt, cancellationToken);
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(

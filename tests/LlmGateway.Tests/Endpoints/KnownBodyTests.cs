@@ -2,7 +2,13 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
+using LlmGateway.Endpoints;
+using LlmGateway.Endpoints.Summaries;
 using LlmGateway.Tests.Hosts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmGateway.Tests.Endpoints;
 
@@ -11,6 +17,7 @@ public class KnownBodyTests
 {
     private const string Text = "The boats go down the river, and up again.";
     private const string Body = $$"""{"text":"{{Text}}"}""";
+    private const string Message = $$"""{"message":"{{Text}}"}""";
 
     private static readonly string Head = string.Create(CultureInfo.InvariantCulture, $"POST /summarize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {Body.Length}\r\n\r\n");
 
@@ -21,14 +28,21 @@ public class KnownBodyTests
         using var client = await RawClient.ConnectAsync(gateway.Address);
 
         await client.SendPartsAsync(Head, Body[..10], Body[10..]);
-        await AssertHitAsync(client);
+        await AssertAnswerAsync(client);
         await client.SendPartsAsync(Head + Body + Head + Body, Head[..30], Head[30..] + Body);
         for (var i = 0; i < 3; i++)
-            await AssertHitAsync(client);
+            await AssertAnswerAsync(client);
         await client.SendPartsAsync(
             "POST /summarize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
             string.Create(CultureInfo.InvariantCulture, $"{Body.Length:x}\r\n{Body}\r\n0\r\n\r\n"));
-        await AssertHitAsync(client);
+        await AssertAnswerAsync(client);
+
+        var other = Body.Replace("boats", "ships", StringComparison.Ordinal);
+        for (var i = 0; i < 3; i++)
+        {
+            await client.SendPartsAsync(Head, other[..20], other[20..]);
+            await AssertAnswerAsync(client, i == 0 ? "MISS" : "HIT");
+        }
     }
 
     /// <summary>Compressed, the same bytes are another body; and one that begins as a known one does is not taken for it.</summary>
@@ -44,6 +58,14 @@ public class KnownBodyTests
         using var hit = await gateway.Client.PostAsync("/summarize", content);
         Assert.Equal("HIT", Assert.Single(hit.Headers.GetValues("x-cache")));
 
+        foreach (var (encoding, status) in new[] { ("gzip", HttpStatusCode.BadRequest), ("zstd", HttpStatusCode.UnsupportedMediaType) })
+        {
+            var lying = GatewayCalls.Json(Body);
+            lying.Headers.ContentEncoding.Add(encoding);
+            using var refused = await gateway.Client.PostAsync("/summarize", lying);
+            Assert.Equal(status, refused.StatusCode);
+        }
+
         using var longer = await gateway.Client.PostAsync("/summarize", GatewayCalls.Json(Body + " "));
         Assert.Equal("HIT", Assert.Single(longer.Headers.GetValues("x-cache")));
         using var broken = await gateway.Client.PostAsync("/summarize", GatewayCalls.Json(Body + "}"));
@@ -54,23 +76,46 @@ public class KnownBodyTests
     }
 
     /// <summary>What the query and the headers say is each request's own.</summary>
-    [Fact]
-    public async Task OnlyTheBodyIsRemembered()
+    [Theory]
+    [InlineData("/summarize", Body)]
+    [InlineData("/classify", Body)]
+    [InlineData("/chat", Message)]
+    [InlineData("/chat-stream", Message)]
+    public async Task OnlyTheBodyIsRemembered(string path, string body)
     {
-        await using var gateway = await StartKnownAsync();
+        await using var gateway = await GatewayHost.StartAsync();
         var requestIds = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            var stored = await AskAsync(gateway, path, body);
+            Assert.Equal(i == 0 ? "MISS" : "HIT", stored["x-cache"]);
+            if (i == 0) requestIds.Add(stored["x-request-id"]!);
+        }
         for (var i = 0; i < 2; i++)
         {
-            using var fresh = await gateway.Client.PostAsync("/summarize?fresh=1", GatewayCalls.Json(Body));
-            Assert.Equal("BYPASS", Assert.Single(fresh.Headers.GetValues("x-cache")));
-            requestIds.Add(Assert.Single(fresh.Headers.GetValues("x-request-id")));
-            using var stored = await gateway.Client.PostAsync("/summarize", GatewayCalls.Json(Body));
-            Assert.Equal("HIT", Assert.Single(stored.Headers.GetValues("x-cache")));
-            using var wrong = await gateway.Client.PostAsync("/summarize?fresh=maybe", GatewayCalls.Json(Body));
-            Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+            var fresh = await AskAsync(gateway, path + "?fresh=1", body);
+            Assert.Equal("BYPASS", fresh["x-cache"]);
+            requestIds.Add(fresh["x-request-id"]!);
+            var stored = await AskAsync(gateway, path, body);
+            Assert.Equal("HIT", stored["x-cache"]);
+            Assert.DoesNotContain(stored["x-request-id"], requestIds);
+            var wrong = await AskAsync(gateway, path + "?fresh=maybe", body);
+            Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+            Assert.Contains("\"fresh\"", wrong.Text, StringComparison.Ordinal);
         }
-        Assert.Equal(3, gateway.Upstream.Calls);
-        Assert.Equal(requestIds, gateway.Upstream.Requests.Skip(1).Select(call => call.Headers["X-Client-Request-Id"]));
+        Assert.Equal(requestIds, gateway.Upstream.Requests.Select(call => call.Headers["x-client-request-id"]));
+    }
+
+    /// <summary>Else all of this would be true of a table that nobody looks into.</summary>
+    [Fact]
+    public async Task IsKeptWithWhatWasMadeOfIt()
+    {
+        var last = new LastEndpoint();
+        await using var gateway = await GatewayHost.StartAsync(builder => builder.Services.AddSingleton<IStartupFilter>(last));
+        await MakeKnownAsync(gateway);
+        var known = last.Endpoint!.Metadata.GetRequiredMetadata<ParsedBodies<JsonBody<SummarizeRequest>>>().Find(Encoding.UTF8.GetBytes(Body));
+        Assert.Equal(Text, known?.Value.Text?.Chars.ToString());
+        Assert.Equal(Text, Assert.IsType<SummaryPlan>(known?.Prepared).Single().Messages[^1].Content);
     }
 
     [Fact]
@@ -85,20 +130,44 @@ public class KnownBodyTests
     private static async Task<GatewayHost> StartKnownAsync(params string[] settings)
     {
         var gateway = await GatewayHost.StartAsync(settings);
+        await MakeKnownAsync(gateway);
+        return gateway;
+    }
+
+    private static async Task MakeKnownAsync(GatewayHost gateway)
+    {
         // What came once is not kept yet.
         for (var i = 0; i < 3; i++)
         {
             using var response = await gateway.Client.PostAsync("/summarize", GatewayCalls.Json(Body));
             Assert.Equal(i == 0 ? "MISS" : "HIT", Assert.Single(response.Headers.GetValues("x-cache")));
         }
-        return gateway;
     }
 
-    private static async Task AssertHitAsync(RawClient client)
+    private static async Task<GatewayAnswer> AskAsync(GatewayHost gateway, string path, string body) =>
+        await GatewayAnswer.OfAsync(await gateway.PostAsync(path, body));
+
+    private static async Task AssertAnswerAsync(RawClient client, string cache = "HIT")
     {
         await client.ReadHeadAsync();
         Assert.Equal(200, client.Status);
-        Assert.Equal("HIT", client["x-cache"]);
+        Assert.Equal(cache, client["x-cache"]);
         Assert.Contains("\"summary\"", await client.ReadToEndAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Tells which endpoint has answered: the one that a service would find is another object.</summary>
+    private sealed class LastEndpoint : IStartupFilter
+    {
+        public Endpoint? Endpoint { get; private set; }
+
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use(async (HttpContext context, RequestDelegate proceed) =>
+            {
+                await proceed(context);
+                Endpoint = context.GetEndpoint();
+            });
+            next(app);
+        };
     }
 }

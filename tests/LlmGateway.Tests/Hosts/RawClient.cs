@@ -58,7 +58,7 @@ internal sealed class RawClient : IDisposable
         await SendAllAsync([.. Encoding.ASCII.GetBytes(head.ToString()), .. body]);
     }
 
-    /// <summary>Bytes as they are, in parts that the server reads one by one.</summary>
+    /// <summary>Bytes as they are, each part sent by itself.</summary>
     public async Task SendPartsAsync(params string[] parts)
     {
         foreach (var part in parts)

@@ -56,7 +56,10 @@ internal sealed record SummaryPlan(
 
     public int Chunks => Math.Max(1, Slices.Count);
 
-    /// <summary>The same with the one call that it takes without slices, which whoever asks for the same again need not put together again.</summary>
+    /// <summary>
+    /// The same with the one call that it takes without slices, which whoever asks for the same again need not put together again. To be called last: of what is
+    /// changed afterwards, only <see cref="Fresh"/> and <see cref="RequestId"/> are in it.
+    /// </summary>
     public SummaryPlan WithQuestion() =>
         this with { _question = (Request(SummaryPrompts.ForText(Text[..Length].ToString()), MaxOutputTokens) with { Source = TextHash }).WithKnownKey() };
 
