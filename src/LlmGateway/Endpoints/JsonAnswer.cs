@@ -16,15 +16,11 @@ internal sealed class JsonAnswer<T>(byte[] json) : IResult, IEndpointMetadataPro
     /// <returns>Null where it is still to be made.</returns>
     public static JsonAnswer<T>? Stored(LlmResponse response) => response.Rendering?.Body is { } json ? new(json) : null;
 
-    public Task ExecuteAsync(HttpContext httpContext)
+    public async Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.ContentType = "application/json";
         httpContext.Response.ContentLength = json.Length;
-        var write = httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
-        if (!write.IsCompletedSuccessfully) return write.AsTask();
-        // It may belong to the server, which gets it back by this.
-        _ = write.Result;
-        return Task.CompletedTask;
+        await httpContext.Response.BodyWriter.WriteAsync(json, httpContext.RequestAborted);
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
