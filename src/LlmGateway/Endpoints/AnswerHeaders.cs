@@ -49,7 +49,7 @@ internal static class AnswerHeaders
     {
         headers[ResponseHeaders.Model] = origin.Model;
         headers[ResponseHeaders.Provider] = origin.Provider;
-        headers[ResponseHeaders.Attempts] = cache is { IsFree: true } ? "0" : origin.Attempts.ToString(CultureInfo.InvariantCulture);
+        SetNumber(headers, ResponseHeaders.Attempts, origin.AttemptsFor(cache));
         if (cache is null) return;
         facts.Cache = cache;
         SetCache(headers, cache);

@@ -20,8 +20,8 @@ internal sealed class RequestFacts(string requestId, long started)
     /// <summary>Where the answer came from.</summary>
     public CacheResult? Cache { get; set; }
 
-    /// <summary>Calls that were made for this request: none for an answer that somebody else paid for.</summary>
-    public int? Attempts => Cache is { IsFree: true } ? 0 : Origin?.Attempts;
+    /// <inheritdoc cref="LlmOrigin.AttemptsFor"/>
+    public int? Attempts => Origin?.AttemptsFor(Cache);
 
     public string? ErrorCode { get; set; }
 

@@ -163,6 +163,9 @@ public sealed record LlmOrigin(string Provider, string Model)
     /// <summary>Upstream calls it took, the failed ones included.</summary>
     public int Attempts { get; init; } = 1;
 
+    /// <summary>Of them, those made for one request: none where somebody else paid for the answer.</summary>
+    internal int AttemptsFor(CacheResult? cache) => cache is { IsFree: true } ? 0 : Attempts;
+
     /// <summary>From the first upstream call to the first token, or to the whole answer where it came in one piece.</summary>
     public TimeSpan UpstreamTime { get; init; }
 
