@@ -97,7 +97,7 @@ internal sealed class Chat(
     private async Task<IResult> PostAsync(JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
         var fresh = Query.Flag(context.Request, "fresh");
-        var fitted = body.Prepared as FittedRequest ?? await PrepareAsync(body, cancellationToken);
+        var fitted = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var request = fitted.Request.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         AnswerHeaders.SetFit(context, fitted);
@@ -113,11 +113,9 @@ internal sealed class Chat(
         return JsonAnswer<ChatResponse>.Of(response, static response => new ChatResponse(response.Text, response.Origin.Model, response.FinishReason.Value));
     }
 
-    private async ValueTask<FittedRequest> PrepareAsync(JsonBody<ChatRequest> body, CancellationToken cancellationToken)
+    private async ValueTask<FittedRequest> PrepareAsync(ChatRequest request, CancellationToken cancellationToken)
     {
-        var fitted = await body.Value.FitAsync(options, models, cancellationToken);
-        fitted = fitted with { Request = fitted.Request.WithKnownKey() };
-        body.Prepared = fitted;
-        return fitted;
+        var fitted = await request.FitAsync(options, models, cancellationToken);
+        return fitted with { Request = fitted.Request.WithKnownKey() };
     }
 }

@@ -38,7 +38,7 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
     private async Task<IResult> HandleAsync(JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
         var fresh = Query.Flag(context.Request, "fresh");
-        var prepared = body.Prepared as LlmRequest ?? await PrepareAsync(body, cancellationToken);
+        var prepared = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var request = prepared.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         var response = await client.CompleteAsync(request, cancellationToken);
@@ -46,9 +46,8 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
         return JsonAnswer<ClassifyResponse>.Of(response, Read);
     }
 
-    private async ValueTask<LlmRequest> PrepareAsync(JsonBody<ClassifyRequest> body, CancellationToken cancellationToken)
+    private async ValueTask<LlmRequest> PrepareAsync(ClassifyRequest request, CancellationToken cancellationToken)
     {
-        var request = body.Value;
         Check(request);
         var categories = request.Categories ?? options.Categories;
         var model = models.GetChat(request.Model ?? options.Model);
@@ -62,9 +61,7 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
             model,
             dropOldest: false,
             cancellationToken);
-        var prepared = fitted.Request.WithKnownKey();
-        body.Prepared = prepared;
-        return prepared;
+        return fitted.Request.WithKnownKey();
     }
 
     private static ClassifyResponse Read(LlmResponse response)

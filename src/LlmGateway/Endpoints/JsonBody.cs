@@ -16,8 +16,7 @@ namespace LlmGateway.Endpoints;
 public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>>, IEndpointParameterMetadataProvider
     where T : class
 {
-    /// <summary>What the endpoint has made of the body, and of nothing else that a request says: a body that comes again brings it along.</summary>
-    internal object? Prepared { get; set; }
+    private object? _prepared;
 
     public static async ValueTask<JsonBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
     {
@@ -32,12 +31,29 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         return known.Get(body.Memory.Span, static bytes => new JsonBody<T>(Parse(bytes)));
     }
 
+    /// <summary>What the endpoint makes of the body: one that comes again brings it along.</summary>
+    /// <param name="endpoint">Handed to <paramref name="prepare"/>, which thus needs no object of its own for each request.</param>
+    /// <param name="prepare">Is told the body and nothing else that a request says, for its result is another request's too.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    internal ValueTask<TPrepared> PreparedAsync<TEndpoint, TPrepared>(
+        TEndpoint endpoint, Func<TEndpoint, T, CancellationToken, ValueTask<TPrepared>> prepare, CancellationToken cancellationToken)
+        where TPrepared : class =>
+        _prepared is TPrepared known ? new ValueTask<TPrepared>(known) : PrepareAsync(prepare(endpoint, Value, cancellationToken));
+
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
     {
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
         builder.Metadata.Add(new BodyLimit(builder.ApplicationServices.GetRequiredService<HttpOptions>().MaxBodyBytes));
         // Its own for each endpoint: what is prepared depends on the settings of one gateway.
         builder.Metadata.Add(new ParsedBodies<JsonBody<T>>());
+    }
+
+    private async ValueTask<TPrepared> PrepareAsync<TPrepared>(ValueTask<TPrepared> preparing)
+        where TPrepared : class
+    {
+        var prepared = await preparing;
+        _prepared = prepared;
+        return prepared;
     }
 
     private static void CheckContentType(HttpRequest request)

@@ -49,7 +49,7 @@ internal sealed class Summarize(
     {
         using var text = body.Value.Text;
         var fresh = Query.Flag(context.Request, "fresh");
-        var prepared = body.Prepared as SummaryPlan ?? await PrepareAsync(body, cancellationToken);
+        var prepared = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var plan = prepared with { Fresh = fresh, RequestId = RequestFacts.Of(context).RequestId };
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
         if (Accept.PrefersStream(context.Request)) return await StreamAsync(context, plan, cancellationToken);
@@ -64,14 +64,11 @@ internal sealed class Summarize(
         return Results.Empty;
     }
 
-    private async ValueTask<SummaryPlan> PrepareAsync(JsonBody<SummarizeRequest> body, CancellationToken cancellationToken)
+    private ValueTask<SummaryPlan> PrepareAsync(SummarizeRequest request, CancellationToken cancellationToken)
     {
-        var request = body.Value;
         Check(request);
-        var plan = await summarizer.PlanAsync(
+        return summarizer.PlanAsync(
             request.Text!.Chars, models.GetChat(request.Model ?? options.Model), request.LongInput, request.MaxTokens ?? options.MaxOutputTokens, cancellationToken);
-        body.Prepared = plan;
-        return plan;
     }
 
     private static async ValueTask<SummarizeResponse> BodyAsync(Llm.LlmResponse response, SummaryPlan plan, CancellationToken cancellationToken)

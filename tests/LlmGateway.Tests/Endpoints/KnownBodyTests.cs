@@ -114,8 +114,11 @@ public class KnownBodyTests
         await using var gateway = await GatewayHost.StartAsync(builder => builder.Services.AddSingleton<IStartupFilter>(last));
         await MakeKnownAsync(gateway);
         var known = last.Endpoint!.Metadata.GetRequiredMetadata<ParsedBodies<JsonBody<SummarizeRequest>>>().Find(Encoding.UTF8.GetBytes(Body));
-        Assert.Equal(Text, known?.Value.Text?.Chars.ToString());
-        Assert.Equal(Text, Assert.IsType<SummaryPlan>(known?.Prepared).Single().Messages[^1].Content);
+        Assert.NotNull(known);
+        Assert.Equal(Text, known.Value.Text?.Chars.ToString());
+        var plan = await known.PreparedAsync<KnownBodyTests, SummaryPlan>(
+            this, static (_, _, _) => throw new InvalidOperationException("It is prepared already."), CancellationToken.None);
+        Assert.Equal(Text, plan.Single().Messages[^1].Content);
     }
 
     [Fact]
