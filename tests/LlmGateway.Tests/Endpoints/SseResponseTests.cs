@@ -1,4 +1,8 @@
+using System.Globalization;
 using System.IO.Pipelines;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using LlmGateway.Endpoints;
 using LlmGateway.Hosting;
 using LlmGateway.Tests.Hosts;
@@ -61,6 +65,53 @@ public class SseResponseTests
         Assert.False(wait.IsCompleted);
         lifetime.Abort();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait.WaitAsync(Soon));
+    }
+
+    /// <summary>Most texts are written in one piece: whatever a text holds, the frame is the one that the JSON writer makes.</summary>
+    [Fact]
+    public async Task ADeltaIsTheJsonWritersWhateverItHolds()
+    {
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+        var context = new DefaultHttpContext();
+        context.Features.Set<IHttpResponseBodyFeature>(new PipeBody(pipe.Writer));
+        var json = new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        var expected = new StringBuilder();
+        await using (var sse = SseResponse.Open(context, Options, new WatchedTime()))
+        {
+            foreach (var ids in new[] { false, true })
+            {
+                if (ids)
+                {
+                    sse.UseIds("0123456789abcdef", TimeSpan.FromSeconds(1));
+                    expected.Append("retry: 1000\n");
+                }
+                foreach (var (text, place) in Texts().Select((text, i) => (text, i * 1000)))
+                {
+                    sse.WriteDelta(text, new StreamPlace(place));
+                    expected.Append("data: {\"delta\":").Append(JsonSerializer.Serialize(text, json)).Append("}\n");
+                    if (ids) expected.Append(CultureInfo.InvariantCulture, $"id: 0123456789abcdef:{place}\n");
+                    expected.Append('\n');
+                }
+            }
+            await sse.FlushAsync();
+        }
+        await pipe.Writer.CompleteAsync();
+
+        using var sent = new StreamReader(pipe.Reader.AsStream());
+        Assert.Equal(expected.ToString(), await sent.ReadToEndAsync());
+    }
+
+    private static IEnumerable<string> Texts()
+    {
+        string[] pieces = [" the", "é", "漢字", "😀", "\"", "\\", "\n", "\r\n", "\0", "\u2028", "\ud800", "\udc00", "data: ", "id: x", "<&'>", "\u00a0", "\ufeff", "\u007f", ""];
+        foreach (var piece in pieces)
+            yield return piece;
+        // On both sides of the length that is still written in one piece.
+        foreach (var length in new[] { 255, 256, 257, 5000 })
+            yield return new string('漢', length);
+        var random = new Random(1);
+        for (var i = 0; i < 2000; i++)
+            yield return string.Concat(Enumerable.Range(0, random.Next(8)).Select(_ => random.Next(4) > 0 ? pieces[random.Next(4)] : pieces[random.Next(pieces.Length)]));
     }
 
     private sealed class PipeBody(PipeWriter writer) : IHttpResponseBodyFeature
