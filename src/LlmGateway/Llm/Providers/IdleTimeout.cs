@@ -10,17 +10,25 @@ internal sealed class IdleTimeout : IDisposable
 
     private readonly TimeSpan _limit;
     private readonly TimeProvider _timeProvider;
-    private readonly CancellationTokenSource _expired = new();
+    private readonly CancellationTokenSource _ending;
     private readonly ITimer _timer;
     private long _waitsSince = Nobody;
+    private volatile bool _hasExpired;
 
-    public IdleTimeout(TimeSpan limit, TimeProvider timeProvider)
+    /// <param name="limit">The longest silence.</param>
+    /// <param name="timeProvider">The clock of that.</param>
+    /// <param name="cancellationToken">Ends the stream too.</param>
+    public IdleTimeout(TimeSpan limit, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         (_limit, _timeProvider) = (limit, timeProvider);
+        _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _timer = timeProvider.CreateTimer(static timeout => ((IdleTimeout)timeout!).Look(), this, limit, Timeout.InfiniteTimeSpan);
     }
 
-    public CancellationToken Expired => _expired.Token;
+    /// <summary>Ends the stream, for whatever reason.</summary>
+    public CancellationToken Token => _ending.Token;
+
+    public bool HasExpired => _hasExpired;
 
     /// <summary>From here on the provider is waited for.</summary>
     public void Listen() => Volatile.Write(ref _waitsSince, _timeProvider.GetTimestamp());
@@ -31,7 +39,7 @@ internal sealed class IdleTimeout : IDisposable
     public void Dispose()
     {
         _timer.Dispose();
-        _expired.Dispose();
+        _ending.Dispose();
     }
 
     private void Look()
@@ -40,8 +48,13 @@ internal sealed class IdleTimeout : IDisposable
         var left = since == Nobody ? _limit : _limit - _timeProvider.GetElapsedTime(since);
         try
         {
-            if (left > TimeSpan.Zero) _timer.Change(left, Timeout.InfiniteTimeSpan);
-            else _expired.Cancel();
+            if (left > TimeSpan.Zero)
+            {
+                _timer.Change(left, Timeout.InfiniteTimeSpan);
+                return;
+            }
+            _hasExpired = true;
+            _ending.Cancel();
         }
         catch (ObjectDisposedException)
         {

@@ -56,6 +56,6 @@ internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeo
     public LlmException? Failure(Exception exception, IdleTimeout? idle, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return idle is { Expired.IsCancellationRequested: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
+        return idle is { HasExpired: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
     }
 }

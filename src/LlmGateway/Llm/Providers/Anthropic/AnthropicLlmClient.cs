@@ -59,13 +59,12 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider);
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
-        var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: true, call.Token), idle, cancellationToken);
+        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(request, stream: true, idle.Token), idle, cancellationToken);
         using var answer = response;
-        await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(call.Token)), idle, cancellationToken);
+        await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(idle.Token)), idle, cancellationToken);
         using var events = new SseReader<AnthropicEvent>(
-            content, new PieceParser<AnthropicEvent>(AnthropicEvent.Parse).Parse, _failures, _options.MaxResponseBytes, call.Token);
+            content, new PieceParser<AnthropicEvent>(AnthropicEvent.Parse).Parse, _failures, _options.MaxResponseBytes, idle.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;

@@ -65,15 +65,14 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
 
     public async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider);
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
+        using var idle = new IdleTimeout(_options.IdleTimeout, _timeProvider, cancellationToken);
         var body = OpenAIRequestWriter.Chat(request, _models.Find(request.Model), _dialect, stream: true);
         var sent = new Sent(request.Model, Pacer.Tokens(request), request.RequestId);
-        var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, call.Token), idle, cancellationToken);
+        var (response, queued) = await _call.GuardAsync(SendAsync(sent, _chat.CompleteChatAsync, body, idle.Token), idle, cancellationToken);
         using var answer = response;
         var content = response.ContentStream ?? Stream.Null;
         using var events = new SseReader<ChatChunk>(
-            content, new PieceParser<ChatChunk>(ChatChunk.Parse).Parse, _failures, _options.MaxResponseBytes, call.Token);
+            content, new PieceParser<ChatChunk>(ChatChunk.Parse).Parse, _failures, _options.MaxResponseBytes, idle.Token);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
