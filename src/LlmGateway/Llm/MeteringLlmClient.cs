@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using LlmGateway.Llm.Models;
 using LlmGateway.Llm.Providers.Offline;
 
@@ -14,27 +13,20 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
         return response.IsCompletedSuccessfully ? Task.FromResult(Metered(response.Result)) : MeteredAsync(response);
     }
 
-    public override async IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        LlmUpdate? first = null;
-        await foreach (var update in Inner.StreamAsync(request, cancellationToken))
-        {
-            first ??= update;
-            if (update.FinishReason is null)
-            {
-                yield return update;
-                continue;
-            }
-            var (cost, saved) = Cost(first.Origin, update.Usage, update.Cache ?? first.Cache);
-            yield return update with { CostUsd = cost, SavedUsd = saved };
-        }
-    }
+    public override IAsyncEnumerable<LlmUpdate> StreamAsync(LlmRequest request, CancellationToken cancellationToken) =>
+        new MeteredUpdates(this, Inner.StreamAsync(request, cancellationToken));
 
     public override async Task<EmbeddingResponse> EmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)
     {
         var response = await Inner.EmbedAsync(request, cancellationToken);
         var saved = response.StoredTokens > 0 ? Price(response.Origin, new LlmUsage(response.StoredTokens, 0)) : null;
         return response with { CostUsd = response.Cache is { IsFree: true } ? 0 : Price(response.Origin, response.Usage), SavedUsd = saved };
+    }
+
+    private LlmUpdate Metered(LlmUpdate first, LlmUpdate last)
+    {
+        var (cost, saved) = Cost(first.Origin, last.Usage, last.Cache ?? first.Cache);
+        return last with { CostUsd = cost, SavedUsd = saved };
     }
 
     private async Task<LlmResponse> MeteredAsync(Task<LlmResponse> response) => Metered(await response);
@@ -53,4 +45,31 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
 
     private decimal? Price(LlmOrigin? origin, LlmUsage? usage) =>
         origin is null || usage is null ? null : origin.Provider == OfflineLlmClient.Name ? 0 : models.Find(origin.Model)?.Cost(usage);
+
+    /// <summary>The last update is priced; all others, of which there is one to each token, are waited for by whoever reads them, and not here too.</summary>
+    private sealed class MeteredUpdates(MeteringLlmClient metering, IAsyncEnumerable<LlmUpdate> updates) : IAsyncEnumerable<LlmUpdate>
+    {
+        public IAsyncEnumerator<LlmUpdate> GetAsyncEnumerator(CancellationToken cancellationToken) => new Enumerator(metering, updates.GetAsyncEnumerator(cancellationToken));
+
+        private sealed class Enumerator(MeteringLlmClient metering, IAsyncEnumerator<LlmUpdate> updates) : IAsyncEnumerator<LlmUpdate>
+        {
+            private LlmUpdate? _first;
+            private LlmUpdate? _last;
+
+            /// <summary>To be read once for each update, at least.</summary>
+            public LlmUpdate Current
+            {
+                get
+                {
+                    var update = updates.Current;
+                    _first ??= update;
+                    return update.FinishReason is null ? update : _last ??= metering.Metered(_first, update);
+                }
+            }
+
+            public ValueTask<bool> MoveNextAsync() => updates.MoveNextAsync();
+
+            public ValueTask DisposeAsync() => updates.DisposeAsync();
+        }
+    }
 }
