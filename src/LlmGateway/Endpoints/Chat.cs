@@ -97,7 +97,7 @@ internal sealed class Chat(
     private async Task<IResult> PostAsync(JsonBody<ChatRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
         var fresh = Query.Flag(context.Request, "fresh");
-        var fitted = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
+        var fitted = await body.PreparedOnceAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var request = fitted.Request.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         AnswerHeaders.SetFit(context, fitted);

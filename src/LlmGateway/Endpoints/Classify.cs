@@ -38,7 +38,7 @@ internal sealed class Classify(ILlmClient client, ModelTable models, ClassifyOpt
     private async Task<IResult> HandleAsync(JsonBody<ClassifyRequest> body, HttpContext context, CancellationToken cancellationToken)
     {
         var fresh = Query.Flag(context.Request, "fresh");
-        var prepared = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
+        var prepared = await body.PreparedOnceAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var request = prepared.AskedIn(context, fresh);
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(request, models.GetChat(request.Model), cancellationToken);
         var response = await client.CompleteAsync(request, cancellationToken);

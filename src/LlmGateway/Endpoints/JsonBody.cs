@@ -31,14 +31,17 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         return known.Get(body.Memory.Span, static bytes => new JsonBody<T>(Parse(bytes)));
     }
 
-    /// <summary>What the endpoint makes of the body: one that comes again brings it along.</summary>
+    /// <summary>
+    /// What the endpoint makes of the body, which is kept with it: a body that comes again is not prepared again. Two requests at one time may both prepare it, and
+    /// either result is kept.
+    /// </summary>
     /// <param name="endpoint">Handed to <paramref name="prepare"/>, which thus needs no object of its own for each request.</param>
     /// <param name="prepare">Is told the body and nothing else that a request says, for its result is another request's too.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    internal ValueTask<TPrepared> PreparedAsync<TEndpoint, TPrepared>(
+    internal ValueTask<TPrepared> PreparedOnceAsync<TEndpoint, TPrepared>(
         TEndpoint endpoint, Func<TEndpoint, T, CancellationToken, ValueTask<TPrepared>> prepare, CancellationToken cancellationToken)
         where TPrepared : class =>
-        _prepared is TPrepared known ? new ValueTask<TPrepared>(known) : PrepareAsync(prepare(endpoint, Value, cancellationToken));
+        _prepared is { } prepared ? new ValueTask<TPrepared>((TPrepared)prepared) : KeepAsync(prepare(endpoint, Value, cancellationToken));
 
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
     {
@@ -48,7 +51,7 @@ public sealed record JsonBody<T>(T Value) : IBindableFromHttpContext<JsonBody<T>
         builder.Metadata.Add(new ParsedBodies<JsonBody<T>>());
     }
 
-    private async ValueTask<TPrepared> PrepareAsync<TPrepared>(ValueTask<TPrepared> preparing)
+    private async ValueTask<TPrepared> KeepAsync<TPrepared>(ValueTask<TPrepared> preparing)
         where TPrepared : class
     {
         var prepared = await preparing;

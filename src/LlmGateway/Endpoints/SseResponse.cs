@@ -22,7 +22,7 @@ internal sealed class SseResponse : IAsyncDisposable
     /// <summary>More than this is sent although more is there already, or an upstream that is always ahead would be held in memory whole.</summary>
     private const int MaxUnflushed = 16 * 1024;
 
-    /// <summary>Characters: a token has a few.</summary>
+    /// <summary>Characters: for a longer text, room would be asked for that the rest of the server's block does not have.</summary>
     private const int MaxPlainDelta = 256;
 
     private const int MaxUtf8PerChar = 3;
@@ -41,7 +41,7 @@ internal sealed class SseResponse : IAsyncDisposable
     private long _lastFlush;
     private bool _unflushed;
 
-    private int MaxIdLength => _id is null ? 0 : _id.Length + StreamPlace.MaxLength + 1;
+    private int MaxEndLength => 2 + (_id is null ? 0 : _id.Length + StreamPlace.MaxLength + 1);
 
     private SseResponse(HttpContext context, StreamingOptions options, TimeProvider timeProvider)
     {
@@ -117,7 +117,7 @@ internal sealed class SseResponse : IAsyncDisposable
 
     public void WriteDone()
     {
-        WriteId(StreamPlace.Done);
+        if (_id is not null) _output.Advance(FormatId(_output.GetSpan(MaxEndLength), _id, StreamPlace.Done));
         _output.Write("data: [DONE]\n\n"u8);
         _unflushed = true;
     }
@@ -165,23 +165,24 @@ internal sealed class SseResponse : IAsyncDisposable
         _gate.Dispose();
     }
 
-    /// <summary>A text that stands in JSON as it is, in one piece: for each that the server is handed, it takes a lock twice.</summary>
+    /// <summary>Each piece that the server is handed takes two locks: a text that needs no escapes is one piece with its frame.</summary>
+    /// <returns>False where it needs some, or is long: nothing has been written.</returns>
     private bool TryWritePlainDelta(string text, StreamPlace place)
     {
         if (text.Length > MaxPlainDelta) return false;
         var before = "data: {\"delta\":\""u8;
-        var after = "\"}\n"u8;
-        var span = _output.GetSpan(before.Length + (text.Length * MaxUtf8PerChar) + after.Length + MaxIdLength + 1);
+        var after = "\"}"u8;
+        var span = _output.GetSpan(before.Length + (text.Length * MaxUtf8PerChar) + after.Length + MaxEndLength);
         before.CopyTo(span);
-        if (Utf8.FromUtf16(text, span[before.Length..], out _, out var length, replaceInvalidSequences: false) != OperationStatus.Done
-            || JsonOptions.Encoder!.FindFirstCharacterToEncodeUtf8(span.Slice(before.Length, length)) >= 0)
+        var written = before.Length;
+        if (Utf8.FromUtf16(text, span[written..], out _, out var length, replaceInvalidSequences: false) != OperationStatus.Done
+            || JsonOptions.Encoder!.FindFirstCharacterToEncodeUtf8(span.Slice(written, length)) >= 0)
             return false;
-        length += before.Length;
-        after.CopyTo(span[length..]);
-        length += after.Length;
-        length += FormatId(span[length..], place);
-        span[length++] = (byte)'\n';
-        _output.Advance(length);
+        written += length;
+        after.CopyTo(span[written..]);
+        written += after.Length;
+        written += FormatEnd(span[written..], place);
+        _output.Advance(written);
         _unflushed = true;
         return true;
     }
@@ -190,28 +191,29 @@ internal sealed class SseResponse : IAsyncDisposable
     {
         _json.Flush();
         _json.Reset();
-        _output.Write("\n"u8);
-        // After the data: there are clients that take an id for theirs as soon as they see it, whether the frame comes whole or not.
-        WriteId(place);
-        _output.Write("\n"u8);
+        _output.Advance(FormatEnd(_output.GetSpan(MaxEndLength), place));
         _unflushed = true;
     }
 
-    private void WriteId(StreamPlace place)
+    /// <summary>The end of a line of data, and of its frame.</summary>
+    /// <returns>How many bytes it took, at most <see cref="MaxEndLength"/>.</returns>
+    private int FormatEnd(Span<byte> utf8, StreamPlace place)
     {
-        var length = FormatId(_output.GetSpan(MaxIdLength), place);
-        _output.Advance(length);
+        utf8[0] = (byte)'\n';
+        var written = 1;
+        // After the data: there are clients that take an id for theirs as soon as they see it, whether the frame comes whole or not.
+        if (_id is not null) written += FormatId(utf8[written..], _id, place);
+        utf8[written] = (byte)'\n';
+        return written + 1;
     }
 
     /// <summary>There is one to every token: not a string is made for it.</summary>
-    /// <returns>How many bytes it took, at most <see cref="MaxIdLength"/>.</returns>
-    private int FormatId(Span<byte> utf8, StreamPlace place)
+    private static int FormatId(Span<byte> utf8, byte[] id, StreamPlace place)
     {
-        if (_id is null) return 0;
-        _id.CopyTo(utf8);
-        var length = _id.Length + place.Format(utf8[_id.Length..]);
-        utf8[length] = (byte)'\n';
-        return length + 1;
+        id.CopyTo(utf8);
+        var written = id.Length + place.Format(utf8[id.Length..]);
+        utf8[written] = (byte)'\n';
+        return written + 1;
     }
 
     private async Task<FlushResult> WithinTimeAsync(Task<FlushResult> flush)

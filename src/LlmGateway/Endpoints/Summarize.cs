@@ -49,7 +49,7 @@ internal sealed class Summarize(
     {
         using var text = body.Value.Text;
         var fresh = Query.Flag(context.Request, "fresh");
-        var prepared = await body.PreparedAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
+        var prepared = await body.PreparedOnceAsync(this, static (endpoint, request, token) => endpoint.PrepareAsync(request, token), cancellationToken);
         var plan = prepared with { Fresh = fresh, RequestId = RequestFacts.Of(context).RequestId };
         if (DryRun.IsAsked(context)) return await dryRun.AnswerAsync(plan, cancellationToken);
         if (Accept.PrefersStream(context.Request)) return await StreamAsync(context, plan, cancellationToken);

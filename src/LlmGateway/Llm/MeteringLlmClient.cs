@@ -46,7 +46,9 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
     private decimal? Price(LlmOrigin? origin, LlmUsage? usage) =>
         origin is null || usage is null ? null : origin.Provider == OfflineLlmClient.Name ? 0 : models.Find(origin.Model)?.Cost(usage);
 
-    /// <summary>The last update is priced; all others, of which there is one to each token, are waited for by whoever reads them, and not here too.</summary>
+    /// <summary>
+    /// The last update is priced, by who said the first. Those in between, of which there is one to each token, are waited for by whoever reads them, and not here too.
+    /// </summary>
     private sealed class MeteredUpdates(MeteringLlmClient metering, IAsyncEnumerable<LlmUpdate> updates) : IAsyncEnumerable<LlmUpdate>
     {
         public IAsyncEnumerator<LlmUpdate> GetAsyncEnumerator(CancellationToken cancellationToken) => new Enumerator(metering, updates.GetAsyncEnumerator(cancellationToken));
@@ -56,20 +58,18 @@ internal sealed class MeteringLlmClient(ILlmClient inner, ModelTable models) : D
             private LlmUpdate? _first;
             private LlmUpdate? _last;
 
-            /// <summary>To be read once for each update, at least.</summary>
-            public LlmUpdate Current
-            {
-                get
-                {
-                    var update = updates.Current;
-                    _first ??= update;
-                    return update.FinishReason is null ? update : _last ??= metering.Metered(_first, update);
-                }
-            }
+            public LlmUpdate Current => updates.Current is { FinishReason: not null } last ? _last ??= metering.Metered(_first!, last) : updates.Current;
 
-            public ValueTask<bool> MoveNextAsync() => updates.MoveNextAsync();
+            public ValueTask<bool> MoveNextAsync() => _first is null ? FirstAsync() : updates.MoveNextAsync();
 
             public ValueTask DisposeAsync() => updates.DisposeAsync();
+
+            private async ValueTask<bool> FirstAsync()
+            {
+                if (!await updates.MoveNextAsync()) return false;
+                _first = updates.Current;
+                return true;
+            }
         }
     }
 }

@@ -116,7 +116,7 @@ public class KnownBodyTests
         var known = last.Endpoint!.Metadata.GetRequiredMetadata<ParsedBodies<JsonBody<SummarizeRequest>>>().Find(Encoding.UTF8.GetBytes(Body));
         Assert.NotNull(known);
         Assert.Equal(Text, known.Value.Text?.Chars.ToString());
-        var plan = await known.PreparedAsync<KnownBodyTests, SummaryPlan>(
+        var plan = await known.PreparedOnceAsync<KnownBodyTests, SummaryPlan>(
             this, static (_, _, _) => throw new InvalidOperationException("It is prepared already."), CancellationToken.None);
         Assert.Equal(Text, plan.Single().Messages[^1].Content);
     }

@@ -101,6 +101,27 @@ public class SseResponseTests
         Assert.Equal(expected.ToString(), await sent.ReadToEndAsync());
     }
 
+    /// <summary>Each piece takes two of the server's locks; and the longest has just the room that is asked for.</summary>
+    [Theory]
+    [InlineData(" the", 1)]
+    [InlineData("", 1)]
+    public async Task APlainDeltaIsOnePiece(string text, int pieces)
+    {
+        var writer = new NarrowWriter();
+        var context = new DefaultHttpContext();
+        context.Features.Set<IHttpResponseBodyFeature>(new PipeBody(writer));
+        await using var sse = SseResponse.Open(context, Options, new WatchedTime());
+        sse.WriteDelta(text);
+        Assert.Equal(pieces, writer.Pieces);
+        sse.UseIds("0123456789abcdef", TimeSpan.FromSeconds(1));
+        writer.Pieces = 0;
+        sse.WriteDelta(text, new StreamPlace(int.MaxValue));
+        Assert.Equal(pieces, writer.Pieces);
+        sse.WriteDelta(new string('漢', 256), new StreamPlace(int.MaxValue));
+        Assert.Equal(pieces * 2, writer.Pieces);
+        Assert.EndsWith($"data: {{\"delta\":\"{new string('漢', 256)}\"}}\nid: 0123456789abcdef:2147483647\n\n", Encoding.UTF8.GetString(writer.Written.ToArray()), StringComparison.Ordinal);
+    }
+
     private static IEnumerable<string> Texts()
     {
         string[] pieces = [" the", "é", "漢字", "😀", "\"", "\\", "\n", "\r\n", "\0", "\u2028", "\ud800", "\udc00", "data: ", "id: x", "<&'>", "\u00a0", "\ufeff", "\u007f", ""];
@@ -112,6 +133,40 @@ public class SseResponseTests
         var random = new Random(1);
         for (var i = 0; i < 2000; i++)
             yield return string.Concat(Enumerable.Range(0, random.Next(8)).Select(_ => random.Next(4) > 0 ? pieces[random.Next(4)] : pieces[random.Next(pieces.Length)]));
+    }
+
+    /// <summary>Gives no byte more than it is asked for.</summary>
+    private sealed class NarrowWriter : PipeWriter
+    {
+        private byte[] _memory = [];
+
+        public int Pieces { get; set; }
+
+        public MemoryStream Written { get; } = new();
+
+        public override bool CanGetUnflushedBytes => true;
+
+        public override long UnflushedBytes => 0;
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => _memory = new byte[Math.Max(sizeHint, 1)];
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+        public override void Advance(int bytes)
+        {
+            Pieces++;
+            Written.Write(_memory, 0, bytes);
+        }
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => default;
+
+        public override void CancelPendingFlush()
+        {
+        }
+
+        public override void Complete(Exception? exception = null)
+        {
+        }
     }
 
     private sealed class PipeBody(PipeWriter writer) : IHttpResponseBodyFeature

@@ -1,5 +1,6 @@
 using LlmGateway.Llm;
 using LlmGateway.Llm.Models;
+using LlmGateway.Tests.Hosts;
 
 namespace LlmGateway.Tests.Llm;
 
@@ -23,6 +24,47 @@ public class MeteringLlmClientTests
 
         Assert.Equal([null, null, 5.8m], updates.Select(update => update.CostUsd));
         Assert.Equal(["a", "b", ""], updates.Select(update => update.Text));
+    }
+
+    /// <summary>Who reads only the end gets its price too, and the same update however often it is read.</summary>
+    [Fact]
+    public async Task PricesTheEndForWhoeverReadsNothingElse()
+    {
+        var client = Metering(new Answering("openai", "answered", new LlmUsage(1_000_000, 0), new CacheResult(CacheStatus.Hit)));
+        await using var updates = client.StreamAsync(Request, default).GetAsyncEnumerator();
+        for (var i = 0; i < 3; i++)
+            Assert.True(await updates.MoveNextAsync());
+
+        Assert.Equal((0, 2), (updates.Current.CostUsd, updates.Current.SavedUsd));
+        Assert.Same(updates.Current, updates.Current);
+        Assert.False(await updates.MoveNextAsync());
+    }
+
+    /// <summary>As an answer that is stored comes.</summary>
+    [Fact]
+    public async Task PricesAStreamOfOneUpdate()
+    {
+        var origin = new LlmOrigin("openai", "answered");
+        var whole = new LlmUpdate { Text = "a", Origin = origin, FinishReason = FinishReason.Stop, Usage = new LlmUsage(1_000_000, 0) };
+        var updates = await Metering(new StreamLlmClient(_ => new[] { whole }.ToAsyncEnumerable())).StreamAsync(Request, default).ToListAsync();
+
+        Assert.Equal(2, Assert.Single(updates).CostUsd);
+    }
+
+    /// <summary>Whom the call was made for may have left it to one that joined it: only the end knows.</summary>
+    [Fact]
+    public async Task TheEndSaysWhoPays()
+    {
+        var origin = new LlmOrigin("openai", "answered");
+        var joined = new CacheResult(CacheStatus.Coalesced);
+        LlmUpdate[] said =
+        [
+            new LlmUpdate { Text = "a", Origin = origin, Cache = joined },
+            new LlmUpdate { FinishReason = FinishReason.Stop, Usage = new LlmUsage(1_000_000, 0), Cache = joined with { Inherited = true } },
+        ];
+        var updates = await Metering(new StreamLlmClient(_ => said.ToAsyncEnumerable())).StreamAsync(Request, default).ToListAsync();
+
+        Assert.Equal((2, null), (updates[^1].CostUsd, updates[^1].SavedUsd));
     }
 
     [Fact]
