@@ -36,6 +36,48 @@ public class ClientTests(Browser browser) : IClassFixture<Browser>
         await page.Context.CloseAsync();
     }
 
+    [BrowserFact]
+    public async Task AReplyIsIteratedOverOnce()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var page = await browser.OpenAsync(gateway.Address);
+
+        var failure = await page.EvaluateAsync<string>(
+            """
+            async () => {
+              const { chat } = await import('/client.js');
+              const reply = chat({ message: 'hi' });
+              const read = async () => { for await (const _ of reply); };
+              await read();
+              return read().then(() => 'read', error => `${error.name} ${error.message}`);
+            }
+            """);
+
+        Assert.Equal("TypeError A reply is iterated over once: call chat() for another one.", failure);
+        Assert.Equal(1, gateway.Upstream.Calls);
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>As in Node. It is said before a ticket is asked for.</summary>
+    [BrowserFact]
+    public async Task WhereThereIsNoEventSourceItSaysSo()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var page = await browser.OpenAsync(gateway.Address);
+
+        var failure = await page.EvaluateAsync<string>(
+            """
+            async () => {
+              const { chatEvents } = await import('/client.js');
+              try { chatEvents({ message: 'hi' }, { EventSource: null }); } catch (error) { return `${error.name} ${error.message.slice(0, 28)}`; }
+            }
+            """);
+
+        Assert.Equal("TypeError There is no EventSource here", failure);
+        Assert.DoesNotContain("/chat-stream/tickets", gateway.Log.Text, StringComparison.Ordinal);
+        await page.Context.CloseAsync();
+    }
+
     /// <summary>Nobody listens there; or a gateway that does not know the page, of which the browser says no more.</summary>
     [BrowserTheory]
     [InlineData(false)]

@@ -147,6 +147,100 @@ public class PlaygroundTests(Browser browser) : IClassFixture<Browser>
         await page.Context.CloseAsync();
     }
 
+    /// <summary>There the conversation is below the form, and grows out of the window.</summary>
+    [BrowserFact]
+    public async Task FollowsTheReplyOnAPhone()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var page = await OpenAsync(new Uri(gateway.Address, "#chat"), 390, "light");
+        for (var i = 1; i <= 3; i++)
+        {
+            gateway.Upstream.Script = new FakeScript { Pieces = [.. Enumerable.Repeat($"line {i}\n", 20)] };
+            await page.FillAsync("#chat-message", $"question {i}");
+            await page.ClickAsync("#chat .primary");
+            await page.UntilAsync($"document.querySelectorAll('#chat .assistant').length === {i} && document.getElementById('chat-state').textContent === 'complete'");
+            var bottom = await page.EvaluateAsync<double>("document.querySelector('#chat-log').lastElementChild.getBoundingClientRect().bottom");
+            Assert.InRange(bottom, 0, 841);
+        }
+        Assert.Equal("chat-message", await page.EvaluateAsync<string>("document.activeElement.id"));
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>Whoever scrolls up reads there, while the reply goes on.</summary>
+    [BrowserFact]
+    public async Task LeavesWhoeverScrollsUpWhereTheyAre()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var gate = new FakeGate(1);
+        gateway.Upstream.Script = new FakeScript { Pieces = [string.Concat(Enumerable.Repeat("line\n", 60)), "the end"], Gate = gate };
+        var page = await OpenAsync(new Uri(gateway.Address, "#chat"), 390, "light");
+        await page.ClickAsync("#chat .primary");
+        await page.UntilAsync("document.querySelector('#chat .assistant')?.textContent.length === 300");
+        await page.EvaluateAsync("scrollTo(0, 0)");
+
+        gate.Open();
+
+        await page.UntilAsync("document.getElementById('chat-state').textContent === 'complete'");
+        Assert.Equal(0, await page.EvaluateAsync<int>("scrollY"));
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task SendsNothingButSpaceToNobody()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        var page = await OpenAsync(new Uri(gateway.Address, "#chat"), 1280, "light");
+        await page.FillAsync("#chat-message", "   ");
+        await page.ClickAsync("#chat .primary");
+        Assert.False(await page.EvaluateAsync<bool>("document.getElementById('chat-message').validity.valid"));
+        Assert.Equal(0, await page.EvaluateAsync<int>("document.querySelectorAll('#chat-log li').length"));
+
+        await page.FillAsync("#chat-message", "hi");
+        await page.ClickAsync("#chat .primary");
+        await page.UntilAsync("document.getElementById('chat-state').textContent === 'complete'");
+        Assert.Equal(1, gateway.Upstream.Calls);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task ANewConversationBeginsEmptyWhateverIsStillWritten()
+    {
+        await using var gateway = await GatewayHost.StartAsync();
+        gateway.Upstream.Script = new FakeScript { Pieces = ["one ", "two"], Gate = new FakeGate(1) };
+        var page = await OpenAsync(new Uri(gateway.Address, "#chat"), 1280, "light");
+        await page.ClickAsync("#chat .primary");
+        await page.UntilAsync("document.querySelector('#chat .assistant')?.textContent === 'one '");
+        await page.ClickAsync("#chat-clear");
+        await page.UntilAsync("!document.querySelector('#chat .primary').disabled");
+        gateway.Upstream.Script = new FakeScript { Pieces = ["yes"] };
+
+        await page.FillAsync("#chat-message", "hi");
+        await page.ClickAsync("#chat .primary");
+
+        await page.UntilAsync("document.querySelector('#chat .assistant')?.textContent === 'yes'");
+        Assert.DoesNotContain("one", gateway.Upstream.Requests[^1].Body, StringComparison.Ordinal);
+        Assert.Empty(_complaints);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task AQuestionThatNobodyAnsweredCanBeAskedAgain()
+    {
+        await using var gateway = await GatewayHost.StartAsync("Llm:Resilience:MaxRetries=0");
+        gateway.Upstream.Script = new FakeScript { Status = 500 };
+        var page = await OpenAsync(new Uri(gateway.Address, "#chat"), 1280, "light");
+        await page.FillAsync("#chat-message", "hi");
+        await page.ClickAsync("#chat .primary");
+        await page.UntilAsync("document.getElementById('chat-state').textContent === 'failed'");
+        Assert.Equal("hi", await page.InputValueAsync("#chat-message"));
+        Assert.Equal(0, await page.EvaluateAsync<int>("document.querySelectorAll('#chat-log li').length"));
+
+        gateway.Upstream.Script = new FakeScript { Pieces = ["yes"] };
+        await page.ClickAsync("#chat .primary");
+        await page.UntilAsync("document.querySelector('#chat .assistant')?.textContent === 'yes'");
+        await page.Context.CloseAsync();
+    }
+
     private readonly List<string> _complaints = [];
 
     private async Task<IPage> OpenAsync(Uri address, int width, string scheme)

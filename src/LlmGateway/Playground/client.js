@@ -59,6 +59,7 @@ export function createClient({ baseUrl = new URL('.', import.meta.url), headers 
      * The prompt goes ahead in a POST; the address that EventSource opens holds a ticket, good for this one stream.
      */
     chatEvents: (request, { fresh, resume = true, onDelta, onOpen, onReconnect, EventSource = globalThis.EventSource } = {}) => {
+      if (!EventSource) throw new TypeError('There is no EventSource here: pass one as an option, that of the npm package eventsource for example.');
       let source, streamId, stopped = false, text = '', end, error;
       let settle, fail;
       const done = new Promise((resolve, reject) => [settle, fail] = [resolve, reject]);
@@ -123,6 +124,7 @@ class Reply {
   #open;
   #signal;
   #abort = new AbortController();
+  #begun = false;
   #over = false;
 
   constructor(open, signal) {
@@ -147,6 +149,8 @@ class Reply {
   }
 
   async *[Symbol.asyncIterator]() {
+    if (this.#begun) throw new TypeError('A reply is iterated over once: call chat() for another one.');
+    this.#begun = true;
     const abort = () => this.#abort.abort(this.#signal.reason);
     if (this.#signal?.aborted) abort();
     this.#signal?.addEventListener('abort', abort);

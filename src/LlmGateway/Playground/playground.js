@@ -45,7 +45,7 @@ async function runChat(panel, form, clock) {
   const request = { ...(system ? { system } : {}), messages: [...messages] };
   const options = form.fresh.checked ? { fresh: true } : {};
   const byEvents = form.transport.value === 'events';
-  say('user', form.message.value);
+  const asked = say('user', form.message.value);
   const reply = say('assistant', '');
   reply.classList.add('writing');
   form.message.value = '';
@@ -57,9 +57,9 @@ async function runChat(panel, form, clock) {
   const onDelta = delta => {
     firstToken ??= clock();
     text += delta;
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    const followed = isAtEnd();
     reply.append(delta);
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    if (followed) follow();
     state('writing');
   };
 
@@ -80,16 +80,23 @@ async function runChat(panel, form, clock) {
     state(stopped ? 'stopped' : 'done');
   } catch (error) {
     state('failed');
-    if (!text) reply.remove();
     throw error;
   } finally {
     stop.hidden = true;
     reply.classList.remove('writing');
-    // What the user has seen is what the next question is about.
-    if (text) messages.push({ role: 'assistant', content: text });
-    else messages.pop();
-    form.message.focus();
+    if (text && asked.isConnected) {
+      // What the user has seen is what the next question is about.
+      messages.push({ role: 'assistant', content: text });
+    } else if (asked.isConnected) {
+      // What nobody answered can be asked again.
+      const { content } = messages.pop();
+      form.message.value ||= content;
+      asked.remove();
+      reply.remove();
+    }
+    form.message.focus({ preventScroll: true }); // on a phone it is above the reply
   }
+  if (!asked.isConnected) return state(''); // a new conversation has begun
   show(panel, {
     ...factsOf({
       ...meta,
@@ -110,8 +117,19 @@ async function runChat(panel, form, clock) {
     item.className = role;
     item.textContent = content;
     log.append(item);
-    log.scrollTop = log.scrollHeight;
+    follow();
     return item;
+  }
+
+  // The log scrolls where it is beside the form, and the page where it is below.
+  function isAtEnd() {
+    const { bottom } = log.lastElementChild.getBoundingClientRect();
+    return log.scrollHeight - log.scrollTop - log.clientHeight < 40 && bottom < innerHeight + 40;
+  }
+
+  function follow() {
+    log.scrollTop = log.scrollHeight;
+    log.lastElementChild.scrollIntoView({ block: 'nearest' });
   }
 }
 
@@ -143,7 +161,7 @@ function tool(id, run) {
   });
   form.addEventListener('submit', async event => {
     event.preventDefault();
-    if (button.disabled) return;
+    if (button.disabled || isBlank(form)) return;
     button.disabled = true;
     panel.setAttribute('aria-busy', 'true');
     $('.error', panel)?.remove();
@@ -164,6 +182,16 @@ function tool(id, run) {
       panel.removeAttribute('aria-busy');
     }
   });
+}
+
+/** What is required may not be spaces alone, and the browser would take those. */
+function isBlank(form) {
+  const blank = [...form.elements].find(field => field.required && !field.value.trim());
+  if (!blank) return false;
+  blank.addEventListener('input', () => blank.setCustomValidity(''), { once: true });
+  blank.setCustomValidity('There is nothing but space here.');
+  blank.reportValidity();
+  return true;
 }
 
 function factsOf(meta, clock, firstToken) {
