@@ -64,7 +64,7 @@ async function runChat(panel, form, clock) {
   };
 
   state('waiting');
-  let meta = {}, end = {}, stopped = false;
+  let meta = {}, end = {}, stopped = false, isOver = false;
   try {
     if (byEvents) {
       const events = chatEvents(request, { ...options, onDelta, onReconnect: () => (reconnects++, state('reconnecting')) });
@@ -84,10 +84,11 @@ async function runChat(panel, form, clock) {
   } finally {
     stop.hidden = true;
     reply.classList.remove('writing');
-    if (text && asked.isConnected) {
+    isOver = !asked.isConnected; // a new conversation has begun
+    if (!isOver && text) {
       // What the user has seen is what the next question is about.
       messages.push({ role: 'assistant', content: text });
-    } else if (asked.isConnected) {
+    } else if (!isOver) {
       // What nobody answered can be asked again.
       const { content } = messages.pop();
       form.message.value ||= content;
@@ -96,7 +97,7 @@ async function runChat(panel, form, clock) {
     }
     form.message.focus({ preventScroll: true }); // on a phone it is above the reply
   }
-  if (!asked.isConnected) return state(''); // a new conversation has begun
+  if (isOver) return state('');
   show(panel, {
     ...factsOf({
       ...meta,
