@@ -8,7 +8,6 @@ internal sealed class IdleTimeout : IDisposable
 {
     private const long Nobody = long.MinValue, Over = long.MaxValue;
 
-    private readonly TimeSpan _limit;
     private readonly TimeProvider _timeProvider;
     private readonly CancellationTokenSource _ending;
     private readonly ITimer _timer;
@@ -19,10 +18,12 @@ internal sealed class IdleTimeout : IDisposable
     /// <param name="cancellationToken">The caller's.</param>
     public IdleTimeout(TimeSpan limit, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        (_limit, _timeProvider) = (limit, timeProvider);
+        (Limit, _timeProvider) = (limit, timeProvider);
         _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _timer = timeProvider.CreateTimer(static timeout => ((IdleTimeout)timeout!).Look(), this, limit, Timeout.InfiniteTimeSpan);
     }
+
+    public TimeSpan Limit { get; }
 
     /// <summary>Ends the stream, for whatever reason.</summary>
     public CancellationToken Token => _ending.Token;
@@ -50,12 +51,12 @@ internal sealed class IdleTimeout : IDisposable
     private void Look()
     {
         var since = Volatile.Read(ref _waitsSince);
-        var left = since == Nobody ? _limit : _limit - _timeProvider.GetElapsedTime(since);
+        var left = since == Nobody ? Limit : Limit - _timeProvider.GetElapsedTime(since);
         try
         {
             // Not what has been heard at this very moment.
             if (left <= TimeSpan.Zero && Interlocked.CompareExchange(ref _waitsSince, Over, since) == since) _ending.Cancel();
-            else _timer.Change(left > TimeSpan.Zero ? left : _limit, Timeout.InfiniteTimeSpan);
+            else _timer.Change(left > TimeSpan.Zero ? left : Limit, Timeout.InfiniteTimeSpan);
         }
         catch (ObjectDisposedException)
         {

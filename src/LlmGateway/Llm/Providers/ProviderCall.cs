@@ -4,8 +4,7 @@ namespace LlmGateway.Llm.Providers;
 
 /// <summary>Lets only the caller's own cancellation and <see cref="LlmException"/> out of a call to a provider.</summary>
 /// <param name="failures">Names them.</param>
-/// <param name="idleTimeout">The longest silence between two pieces of a stream.</param>
-internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeout)
+internal sealed class ProviderCall(ProviderFailures failures)
 {
     /// <summary>Ends in the thread pool, well or not: nobody here knows what comes next.</summary>
     public async ValueTask<T> GuardAsync<T>(ValueTask<T> work, IdleTimeout? idle, CancellationToken cancellationToken)
@@ -56,6 +55,6 @@ internal sealed class ProviderCall(ProviderFailures failures, TimeSpan idleTimeo
     public LlmException? Failure(Exception exception, IdleTimeout? idle, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return idle is { HasExpired: true } ? failures.Idle(idleTimeout) : failures.FromException(exception);
+        return idle is { HasExpired: true } ? failures.Idle(idle.Limit) : failures.FromException(exception);
     }
 }

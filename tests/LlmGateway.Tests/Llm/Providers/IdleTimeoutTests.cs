@@ -12,7 +12,7 @@ public sealed class IdleTimeoutTests : IDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly CancellationTokenSource _caller = new();
     private readonly IdleTimeout _idle;
-    private readonly ProviderCall _call = new(new ProviderFailures("openai", "OPENAI_API_KEY"), Limit);
+    private readonly ProviderCall _call = new(new ProviderFailures("openai", "OPENAI_API_KEY"));
 
     public IdleTimeoutTests() => _idle = new IdleTimeout(Limit, _time, _caller.Token);
 

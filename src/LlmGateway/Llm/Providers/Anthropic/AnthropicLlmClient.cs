@@ -37,7 +37,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         Pacer? pacer = null)
     {
         (_failures, _options, _models, _timeProvider, _pacer) = (failures, options, models, timeProvider, pacer);
-        _call = new ProviderCall(failures, options.IdleTimeout);
+        _call = new ProviderCall(failures);
         _http = ProviderTransport.CreateHttpClient(new AnthropicFailureHandler(failures, timeProvider, handler));
         _client = new AnthropicClient
         {

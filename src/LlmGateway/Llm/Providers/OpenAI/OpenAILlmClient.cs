@@ -40,7 +40,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         Pacer? pacer = null)
     {
         (_failures, _options, _models, _timeProvider, _dialect, _pacer) = (failures, options, models, timeProvider, dialect, pacer);
-        _call = new ProviderCall(failures, options.IdleTimeout);
+        _call = new ProviderCall(failures);
         _http = ProviderTransport.CreateHttpClient(handler);
         _authorization = "Bearer " + key;
         _chat = OpenAITransport.CreateChat(options, _http);
