@@ -25,8 +25,6 @@ internal sealed class SseResponse : IAsyncDisposable
     /// <summary>Characters: for a longer text, room would be asked for that the rest of the server's block does not have.</summary>
     private const int MaxPlainDelta = 256;
 
-    private const int MaxUtf8PerChar = 3;
-
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly HttpContext _context;
@@ -172,7 +170,7 @@ internal sealed class SseResponse : IAsyncDisposable
         if (text.Length > MaxPlainDelta) return false;
         var before = "data: {\"delta\":\""u8;
         var after = "\"}"u8;
-        var span = _output.GetSpan(before.Length + (text.Length * MaxUtf8PerChar) + after.Length + MaxEndLength);
+        var span = _output.GetSpan(before.Length + Encoding.UTF8.GetMaxByteCount(text.Length) + after.Length + MaxEndLength);
         before.CopyTo(span);
         var written = before.Length;
         if (Utf8.FromUtf16(text, span[written..], out _, out var length, replaceInvalidSequences: false) != OperationStatus.Done

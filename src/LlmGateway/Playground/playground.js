@@ -64,7 +64,7 @@ async function runChat(panel, form, clock) {
   };
 
   state('waiting');
-  let meta = {}, end = {}, stopped = false, isOver = false;
+  let meta = {}, end = {}, stopped = false, isCleared = false;
   try {
     if (byEvents) {
       const events = chatEvents(request, { ...options, onDelta, onReconnect: () => (reconnects++, state('reconnecting')) });
@@ -84,20 +84,20 @@ async function runChat(panel, form, clock) {
   } finally {
     stop.hidden = true;
     reply.classList.remove('writing');
-    isOver = !asked.isConnected; // a new conversation has begun
-    if (!isOver && text) {
+    isCleared = !asked.isConnected; // a new conversation has begun
+    if (!isCleared && text) {
       // What the user has seen is what the next question is about.
       messages.push({ role: 'assistant', content: text });
-    } else if (!isOver) {
+    } else if (!isCleared) {
       // What nobody answered can be asked again.
-      const { content } = messages.pop();
-      form.message.value ||= content;
+      messages.pop();
+      form.message.value ||= asked.textContent;
       asked.remove();
       reply.remove();
     }
     form.message.focus({ preventScroll: true }); // on a phone it is above the reply
   }
-  if (isOver) return state('');
+  if (isCleared) return state('');
   show(panel, {
     ...factsOf({
       ...meta,

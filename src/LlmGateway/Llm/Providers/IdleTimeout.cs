@@ -1,8 +1,8 @@
 namespace LlmGateway.Llm.Providers;
 
 /// <summary>
-/// The token of a stream, which ends it with its caller, or when nothing has come for too long. It keeps one timer for the whole stream and notes the time of each wait: to set a
-/// timer for each token costs a seventh of all that is done for the token.
+/// The token of a stream, which ends it with its caller, or when nothing has come for too long. It keeps one timer for the whole stream and notes the time of
+/// each wait: to set a timer for each token costs a seventh of all that is done for the token.
 /// </summary>
 internal sealed class IdleTimeout : IDisposable
 {
