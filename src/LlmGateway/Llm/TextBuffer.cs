@@ -12,13 +12,14 @@ internal sealed class TextBuffer
 {
     private const int ChunkLength = 512;
 
-    private readonly List<byte[]> _chunks = [];
+    private readonly List<byte[]> _full = [];
+    private byte[] _last = [];
 
     /// <summary>Bytes of text.</summary>
     public int Length { get; private set; }
 
     /// <summary>Bytes of memory, about.</summary>
-    public long Size => (long)_chunks.Count * ChunkLength;
+    public long Size => ((long)_full.Count * ChunkLength) + _last.Length;
 
     /// <exception cref="OverflowException">It is longer than a text can be.</exception>
     public void Append(ReadOnlySpan<char> text)
@@ -41,12 +42,12 @@ internal sealed class TextBuffer
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length);
         if (length == 0) return "";
         var place = start % ChunkLength;
-        if (place + length <= ChunkLength) return Encoding.UTF8.GetString(_chunks[start / ChunkLength], place, length);
+        if (place + length <= ChunkLength) return Encoding.UTF8.GetString(Chunk(start), place, length);
 
         using var whole = new NativeBuffer<byte>(length);
         for (var copied = 0; copied < length;)
         {
-            var part = _chunks[(start + copied) / ChunkLength].AsSpan((start + copied) % ChunkLength);
+            var part = Chunk(start + copied).AsSpan((start + copied) % ChunkLength);
             if (part.Length > length - copied) part = part[..(length - copied)];
             part.CopyTo(whole.GetSpan()[copied..]);
             copied += part.Length;
@@ -54,14 +55,22 @@ internal sealed class TextBuffer
         return Encoding.UTF8.GetString(whole.GetSpan());
     }
 
+    private byte[] Chunk(int place) => place / ChunkLength is var index && index < _full.Count ? _full[index] : _last;
+
+    private void Extend()
+    {
+        if (_last.Length > 0) _full.Add(_last);
+        _last = new byte[ChunkLength];
+    }
+
     private void Append(ReadOnlySpan<byte> text)
     {
         while (text.Length > 0)
         {
             var used = Length % ChunkLength;
-            if (used == 0) _chunks.Add(new byte[ChunkLength]);
+            if (used == 0) Extend();
             var part = text[..Math.Min(text.Length, ChunkLength - used)];
-            part.CopyTo(_chunks[^1].AsSpan(used));
+            part.CopyTo(_last.AsSpan(used));
             Length = checked(Length + part.Length);
             text = text[part.Length..];
         }

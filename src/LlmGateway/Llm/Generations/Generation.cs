@@ -14,9 +14,9 @@ internal sealed class Generation
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
     private readonly UpdateLog _log = new();
-    private List<GenerationReader> _waiting = [];
-    private List<GenerationReader> _stillWaiting = [];
-    private readonly List<GenerationReader> _woken = [];
+
+    /// <summary>The last to wait, who knows the next one. Mostly there is one: lists would be six more objects that each token fetches into the processor's cache.</summary>
+    private GenerationReader? _waiting;
     private int _readers;
     private bool _closed;
     private bool _held;
@@ -102,21 +102,16 @@ internal sealed class Generation
     /// <summary>Wakes those who wait for what is there now.</summary>
     public void Publish()
     {
-        lock (_lock)
+        var woken = TakeWoken();
+        for (var i = 0; woken is not null; i++)
         {
-            foreach (var reader in _waiting)
-                (CanRead(reader) ? _woken : _stillWaiting).Add(reader);
-            _waiting.Clear();
-            (_waiting, _stillWaiting) = (_stillWaiting, _waiting);
-        }
-        // Only the one writer gets here, so the list of the woken is its own.
-        for (var i = 0; i < _woken.Count; i++)
-        {
+            var reader = woken;
+            // Before it is woken: it may wait again at once.
+            woken = reader.NextWaiting;
             // A reader's part takes microseconds, and this is the thread that the model is heard on.
-            if (i < MaxWokenHere) _woken[i].Wake();
-            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), _woken[i], preferLocal: false);
+            if (i < MaxWokenHere) reader.Wake();
+            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), reader, preferLocal: false);
         }
-        _woken.Clear();
     }
 
     /// <returns>All that the log holds; its last update has to be the end.</returns>
@@ -226,8 +221,26 @@ internal sealed class Generation
         lock (_lock)
         {
             if (CanRead(reader)) return false;
-            _waiting.Add(reader);
+            (reader.NextWaiting, _waiting) = (_waiting, reader);
             return true;
+        }
+    }
+
+    /// <returns>The first of those who waited for what is there now; the line goes on with <see cref="GenerationReader.NextWaiting"/>.</returns>
+    private GenerationReader? TakeWoken()
+    {
+        lock (_lock)
+        {
+            GenerationReader? woken = null, still = null;
+            for (var reader = _waiting; reader is not null;)
+            {
+                var next = reader.NextWaiting;
+                if (CanRead(reader)) (reader.NextWaiting, woken) = (woken, reader);
+                else (reader.NextWaiting, still) = (still, reader);
+                reader = next;
+            }
+            _waiting = still;
+            return woken;
         }
     }
 

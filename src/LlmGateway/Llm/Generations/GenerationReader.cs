@@ -29,6 +29,9 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     /// <summary>Set when the reader has been told what it has to pay.</summary>
     public bool IsTold { get; set; }
 
+    /// <summary>Who is woken after this one; the generation keeps its line in here.</summary>
+    internal GenerationReader? NextWaiting { get; set; }
+
     public bool TryRead(out LlmUpdate? update)
     {
         if (!_generation.TryRead(Next, out update)) return false;
@@ -45,7 +48,8 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     {
         _wait.Reset();
         Volatile.Write(ref _waiting, 1);
-        if (!_generation.Wait(this) || _cancellationToken.IsCancellationRequested) Wake();
+        // Whoever was cancelled may be in the line still, and must not get into it twice.
+        if (_cancellationToken.IsCancellationRequested || !_generation.Wait(this)) Wake();
         return new ValueTask(this, _wait.Version);
     }
 

@@ -122,6 +122,58 @@ public class GenerationTests
         Assert.Equal("a", Rest(other));
     }
 
+    /// <summary>It may still stand in the line of those who wait, among others, and asks again at once.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task ACancelledReaderLosesNobodyElsesWakeUp(int place)
+    {
+        using var cancellation = new CancellationTokenSource();
+        var readers = Enumerable.Range(0, 3).Select(i => i == place ? _generation.Join(cancellation.Token)! : Join()).ToList();
+        var waits = readers.Select(reader => reader.WaitAsync().AsTask()).ToList();
+        await cancellation.CancelAsync();
+        for (var i = 0; i < 2; i++)
+            await Assert.ThrowsAsync<OperationCanceledException>(() => readers[place].WaitAsync().AsTask().WaitAsync(GeneratingHarness.Patience));
+
+        for (var i = 0; i < 2; i++)
+        {
+            Write("a");
+            Assert.All(waits.Where((_, other) => other != place), wait => Assert.True(wait.IsCompletedSuccessfully));
+            Assert.All(readers.Where((_, other) => other != place), reader => Assert.Equal("a", Rest(reader)));
+            waits = [.. readers.Select((reader, other) => other == place ? Task.CompletedTask : reader.WaitAsync().AsTask())];
+        }
+        readers.ForEach(reader => reader.Dispose());
+    }
+
+    /// <summary>Each goes on where it is woken, reads what is there, and waits again while others are still to be woken.</summary>
+    [Fact]
+    public async Task WakesInTheOrderInWhichTheyCame()
+    {
+        var readers = Enumerable.Range(0, 5).Select(_ => Join()).ToList();
+        var woken = new List<int>();
+        var reading = readers.Select((reader, i) => AsInAServer.Run(() => ReadAsync(reader, i))).ToList();
+        for (var round = 0; round < 3; round++)
+            Write("a");
+        _generation.Complete(Whole("aaa"));
+
+        await Task.WhenAll(reading).WaitAsync(GeneratingHarness.Patience);
+        Assert.Equal([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4], woken);
+
+        async Task ReadAsync(GenerationReader reader, int i)
+        {
+            using (reader)
+            {
+                while (!_generation.HasEnded)
+                {
+                    await reader.WaitAsync();
+                    woken.Add(i);
+                    Rest(reader);
+                }
+            }
+        }
+    }
+
     [Fact]
     public async Task ACancelledReaderDoesNotWait()
     {
