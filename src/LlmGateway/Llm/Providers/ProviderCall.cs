@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace LlmGateway.Llm.Providers;
 
 /// <summary>Lets only the caller's own cancellation and <see cref="LlmException"/> out of a call to a provider.</summary>
@@ -24,32 +22,7 @@ internal sealed class ProviderCall(ProviderFailures failures)
         }
     }
 
-    /// <summary>Waits for the next piece of a stream, and no longer than the provider may be silent.</summary>
-    public ValueTask<bool> MoveNextAsync<T>(SseReader<T> pieces, IdleTimeout idle, CancellationToken cancellationToken)
-    {
-        var next = pieces.MoveNextAsync();
-        // There is a piece to every token: one that is there already takes no steps.
-        return next.IsCompletedSuccessfully ? next : WaitAsync(next, idle, cancellationToken);
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> WaitAsync(ValueTask<bool> next, IdleTimeout idle, CancellationToken cancellationToken)
-    {
-        idle.Listen();
-        try
-        {
-            return await next;
-        }
-        catch (Exception exception) when (exception is not LlmException)
-        {
-            if (Failure(exception, idle, cancellationToken) is { } failure) throw failure;
-            throw;
-        }
-        finally
-        {
-            idle.Heard();
-        }
-    }
+    public LlmException TooLong(int maxBytes) => failures.TooLong(maxBytes);
 
     /// <returns>Null where the exception is to get out as it is.</returns>
     public LlmException? Failure(Exception exception, IdleTimeout? idle, CancellationToken cancellationToken)

@@ -8,12 +8,13 @@ namespace LlmGateway.Llm.Providers;
 /// each read, which is for each token, and holds a line of any length.
 /// </summary>
 /// <param name="stream">Not disposed.</param>
-/// <param name="parse">Makes of an event's data what is read here; its exceptions are thrown from <see cref="MoveNextAsync"/>.</param>
-/// <param name="failures">Names an event that is too long.</param>
+/// <param name="parse">Makes of an event's data what is read here; its exceptions are failures of the provider.</param>
+/// <param name="call">Names what goes wrong.</param>
+/// <param name="idle">Ends the reading, for the caller too.</param>
 /// <param name="maxBytes">Of one event.</param>
-/// <param name="cancellationToken">Ends the reading.</param>
-internal sealed class SseReader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> parse, ProviderFailures failures, int maxBytes, CancellationToken cancellationToken)
-    : IDisposable
+/// <param name="cancellationToken">The caller's.</param>
+internal sealed class SseReader<T>(
+    Stream stream, Func<ReadOnlySpan<byte>, T> parse, ProviderCall call, IdleTimeout idle, int maxBytes, CancellationToken cancellationToken) : IDisposable
 {
     // An event to each token, of some hundred bytes.
     private const int FirstSize = 1024;
@@ -35,17 +36,19 @@ internal sealed class SseReader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> pa
     /// <summary>What has been made of the last event.</summary>
     public T Current { get; private set; } = default!;
 
-    /// <returns>Whether there was another event: one that was not ended by an empty line is none.</returns>
-    /// <exception cref="LlmException">It is too long. Thrown by the task, as all others are.</exception>
+    /// <summary>Waits for the next event, and no longer than the provider may be silent.</summary>
+    /// <returns>Whether there was one: what was not ended by an empty line is none.</returns>
+    /// <exception cref="LlmException">There is none, or not one that can be read.</exception>
     public ValueTask<bool> MoveNextAsync()
     {
         try
         {
             return TryTake() ? new ValueTask<bool>(true) : ReadAsync();
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not LlmException)
         {
-            return ValueTask.FromException<bool>(exception);
+            if (call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
+            throw;
         }
     }
 
@@ -59,13 +62,26 @@ internal sealed class SseReader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> pa
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadAsync()
     {
-        while (true)
+        idle.Listen();
+        try
         {
-            MakeRoom();
-            var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
-            if (read == 0) return false;
-            _end += read;
-            if (TryTake()) return true;
+            while (true)
+            {
+                MakeRoom();
+                var read = await stream.ReadAsync(_buffer.AsMemory(_end), idle.Token);
+                if (read == 0) return false;
+                _end += read;
+                if (TryTake()) return true;
+            }
+        }
+        catch (Exception exception) when (exception is not LlmException)
+        {
+            if (call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
+            throw;
+        }
+        finally
+        {
+            idle.Heard();
         }
     }
 
@@ -137,7 +153,7 @@ internal sealed class SseReader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> pa
         var (start, length) = _data ?? (_line, 0);
         var rest = _end - _line;
         var kept = length + rest;
-        if (kept > maxBytes) throw failures.TooLong(maxBytes);
+        if (kept > maxBytes) throw call.TooLong(maxBytes);
         if (kept > 0 && _end < _buffer.Length) return;
         // Half of it has to be free, or a long event in many lines would be moved for each of them.
         var target = kept <= _buffer.Length / 2 ? _buffer : ArrayPool<byte>.Shared.Rent((int)Math.Min(2L * _buffer.Length, Array.MaxLength));

@@ -7,8 +7,6 @@ namespace LlmGateway.Tests.Llm.Providers;
 
 public class SseReaderTests
 {
-    private static readonly ProviderFailures Failures = new("openai", "OPENAI_API_KEY");
-
     [Theory]
     [InlineData("")]
     [InlineData("data: one")]
@@ -74,7 +72,7 @@ public class SseReaderTests
     public async Task ALineWithoutAnEndIsGivenUp(string beginning)
     {
         var stream = new CutStream(Encoding.UTF8.GetBytes(beginning + new string('a', 1_000_000)), 1000);
-        using var reader = new SseReader<string>(stream, Encoding.UTF8.GetString, Failures, 10_000, CancellationToken.None);
+        using var reader = Reader(stream, Encoding.UTF8.GetString, 10_000);
         var exception = await Assert.ThrowsAsync<LlmException>(async () => await reader.MoveNextAsync());
         Assert.Equal((LlmErrorKind.UpstreamInvalidResponse, "openai"), (exception.Kind, exception.Provider));
         Assert.InRange(stream.Position, 10_000, 20_000);
@@ -84,34 +82,42 @@ public class SseReaderTests
     public async Task AnEventWithoutAnEndIsGivenUp()
     {
         var stream = new CutStream(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("data: a\n", 100_000))), 1000);
-        using var reader = new SseReader<string>(stream, Encoding.UTF8.GetString, Failures, 10_000, CancellationToken.None);
+        using var reader = Reader(stream, Encoding.UTF8.GetString, 10_000);
         await Assert.ThrowsAsync<LlmException>(async () => await reader.MoveNextAsync());
         Assert.InRange(stream.Position, 10_000, 100_000);
     }
 
     [Fact]
-    public async Task FailuresAreTheTasks()
+    public async Task AnEventThatCannotBeReadIsTheProvidersFailure()
     {
         var stream = new MemoryStream("data: 1\n\ndata: x\n\ndata: 2\n\n"u8.ToArray());
-        using var reader = new SseReader<int>(stream, data => int.Parse(data, null), Failures, 10_000, CancellationToken.None);
+        using var reader = Reader(stream, data => int.Parse(data, null), 10_000);
         Assert.True(await reader.MoveNextAsync());
         Assert.Equal(1, reader.Current);
 
-        var next = reader.MoveNextAsync();
-        Assert.True(next.IsFaulted);
-        await Assert.ThrowsAsync<FormatException>(async () => await next);
+        var exception = await Assert.ThrowsAsync<LlmException>(async () => await reader.MoveNextAsync());
+        Assert.Equal((LlmErrorKind.UpstreamInvalidResponse, "openai"), (exception.Kind, exception.Provider));
+        Assert.IsType<FormatException>(exception.InnerException);
     }
 
     [Fact]
     public async Task EndsWithItsToken()
     {
-        using var reader = new SseReader<string>(new MemoryStream(), Encoding.UTF8.GetString, Failures, 10_000, new CancellationToken(true));
+        using var reader = Reader(new MemoryStream(), Encoding.UTF8.GetString, 10_000, new CancellationToken(true));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.MoveNextAsync());
     }
 
+    private static SseReader<T> Reader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> parse, int maxBytes, CancellationToken cancellationToken = default) => new(
+        stream,
+        parse,
+        new ProviderCall(new ProviderFailures("openai", "OPENAI_API_KEY")),
+        new IdleTimeout(TimeSpan.FromMinutes(1), TimeProvider.System, cancellationToken),
+        maxBytes,
+        cancellationToken);
+
     private static async Task<List<string>> ReadAsync(string text, int cut)
     {
-        using var reader = new SseReader<string>(new CutStream(Encoding.UTF8.GetBytes(text), cut), Encoding.UTF8.GetString, Failures, 1 << 20, CancellationToken.None);
+        using var reader = Reader(new CutStream(Encoding.UTF8.GetBytes(text), cut), Encoding.UTF8.GetString, 1 << 20);
         var events = new List<string>();
         while (await reader.MoveNextAsync())
             events.Add(reader.Current);

@@ -64,7 +64,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         using var answer = response;
         await using var content = await _call.GuardAsync(new ValueTask<Stream>(response.ReadAsStream(idle.Token)), idle, cancellationToken);
         using var events = new SseReader<AnthropicEvent>(
-            content, new PieceParser<AnthropicEvent>(AnthropicEvent.Parse).Parse, _failures, _options.MaxResponseBytes, idle.Token);
+            content, new PieceParser<AnthropicEvent>(AnthropicEvent.Parse).Parse, _call, idle, _options.MaxResponseBytes, cancellationToken);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
@@ -73,7 +73,7 @@ internal sealed class AnthropicLlmClient : ILlmClient, IDisposable
         var ended = false;
         try
         {
-            while (!ended && await _call.MoveNextAsync(events, idle, cancellationToken))
+            while (!ended && await events.MoveNextAsync())
             {
                 var data = events.Current;
                 if (data.Error is { } error) throw _failures.FromEvent(error.Kind(null), error.Named);

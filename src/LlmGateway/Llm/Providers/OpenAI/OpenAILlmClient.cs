@@ -72,7 +72,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         using var answer = response;
         var content = response.ContentStream ?? Stream.Null;
         using var events = new SseReader<ChatChunk>(
-            content, new PieceParser<ChatChunk>(ChatChunk.Parse).Parse, _failures, _options.MaxResponseBytes, idle.Token);
+            content, new PieceParser<ChatChunk>(ChatChunk.Parse).Parse, _call, idle, _options.MaxResponseBytes, cancellationToken);
 
         LlmOrigin? origin = new(_failures.Provider, request.Model) { QueueTime = queued };
         FinishReason? finish = null;
@@ -80,7 +80,7 @@ internal sealed class OpenAILlmClient : ILlmClient, IDisposable
         LlmUsage? usage = null;
         try
         {
-            while (await _call.MoveNextAsync(events, idle, cancellationToken))
+            while (await events.MoveNextAsync())
             {
                 var chunk = events.Current;
                 if (chunk.Done) break;
