@@ -68,7 +68,7 @@ public partial class LongDocumentTests
         Assert.Equal($"{calls}", answer["x-attempts"]);
         Assert.Equal(("MISS", "LlmGateway; fwd=miss; stored"), (answer["x-cache"], answer["cache-status"]));
         Assert.Contains("upstream;dur=", answer["server-timing"], StringComparison.Ordinal);
-        var logged = Assert.Single(gateway.Log.Of("Request"));
+        var logged = Assert.Single(await gateway.Log.WaitForAsync("Request", 1));
         Assert.Equal($"{calls}", logged.Properties["Attempts"].ToString());
         Assert.Equal($"{calls * 1000}", logged.Properties["InputTokens"].ToString());
     }

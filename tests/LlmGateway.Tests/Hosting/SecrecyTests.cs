@@ -130,7 +130,7 @@ public class SecrecyTests
         }
 
         Assert.Equal(0, gateway.Upstream.Calls);
-        Assert.Equal(WrongRequests().Count, gateway.Log.Of("Request").Count);
+        Assert.Equal(WrongRequests().Count, (await gateway.Log.WaitForAsync("Request", WrongRequests().Count)).Count);
         AssertNothingTold(gateway);
     }
 
