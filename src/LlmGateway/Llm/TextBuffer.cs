@@ -59,8 +59,9 @@ internal sealed class TextBuffer
 
     private void Extend()
     {
+        var next = new byte[ChunkLength];
         if (_last.Length > 0) _full.Add(_last);
-        _last = new byte[ChunkLength];
+        _last = next;
     }
 
     private void Append(ReadOnlySpan<byte> text)

@@ -15,7 +15,7 @@ internal sealed class Generation
     private readonly CancellationTokenSource _aborted = new();
     private readonly UpdateLog _log = new();
 
-    /// <summary>The last to wait, who knows the next one. Mostly there is one: lists would be six more objects that each token fetches into the processor's cache.</summary>
+    /// <summary>The last to wait, who knows the one before it. Mostly there is one: lists would be six more objects that each token fetches into the processor's cache.</summary>
     private GenerationReader? _waiting;
     private int _readers;
     private bool _closed;
@@ -106,8 +106,8 @@ internal sealed class Generation
         for (var i = 0; woken is not null; i++)
         {
             var reader = woken;
-            // Before it is woken: it may wait again at once.
-            woken = reader.NextWaiting;
+            // Before it is woken, for it may wait again at once; and it holds nobody that it was woken with.
+            (woken, reader.NextWaiting) = (reader.NextWaiting, null);
             // A reader's part takes microseconds, and this is the thread that the model is heard on.
             if (i < MaxWokenHere) reader.Wake();
             else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), reader, preferLocal: false);
@@ -215,31 +215,39 @@ internal sealed class Generation
         }
     }
 
-    /// <returns>Whether there is nothing to be read yet: the reader will be woken.</returns>
+    /// <returns>Whether there is nothing to be read yet: the reader will be woken. False, too, where it has been cancelled.</returns>
     internal bool Wait(GenerationReader reader)
     {
         lock (_lock)
         {
-            if (CanRead(reader)) return false;
+            // In here, behind whatever the reader has written, and before it gets into the line, where it may still be: no cancellation is missed, and nobody is in it twice.
+            if (reader.IsCancelled || CanRead(reader)) return false;
             (reader.NextWaiting, _waiting) = (_waiting, reader);
             return true;
         }
     }
 
-    /// <returns>The first of those who waited for what is there now; the line goes on with <see cref="GenerationReader.NextWaiting"/>.</returns>
+    /// <returns>The first that waited for what is there now; it knows the one after it.</returns>
     private GenerationReader? TakeWoken()
     {
         lock (_lock)
         {
-            GenerationReader? woken = null, still = null;
+            GenerationReader? woken = null, later = null;
             for (var reader = _waiting; reader is not null;)
             {
-                var next = reader.NextWaiting;
-                if (CanRead(reader)) (reader.NextWaiting, woken) = (woken, reader);
-                else (reader.NextWaiting, still) = (still, reader);
-                reader = next;
+                var earlier = reader.NextWaiting;
+                if (CanRead(reader))
+                {
+                    if (later is null) _waiting = earlier;
+                    else later.NextWaiting = earlier;
+                    (reader.NextWaiting, woken) = (woken, reader);
+                }
+                else
+                {
+                    later = reader;
+                }
+                reader = earlier;
             }
-            _waiting = still;
             return woken;
         }
     }

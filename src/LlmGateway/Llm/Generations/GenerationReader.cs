@@ -29,8 +29,11 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     /// <summary>Set when the reader has been told what it has to pay.</summary>
     public bool IsTold { get; set; }
 
-    /// <summary>Who is woken after this one; the generation keeps its line in here.</summary>
+    /// <summary>In the line of those who wait, the one before; among those who are being woken, the one after. The generation keeps both in here.</summary>
     internal GenerationReader? NextWaiting { get; set; }
+
+    /// <summary>It never waits again.</summary>
+    internal bool IsCancelled => _cancellationToken.IsCancellationRequested;
 
     public bool TryRead(out LlmUpdate? update)
     {
@@ -48,8 +51,7 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     {
         _wait.Reset();
         Volatile.Write(ref _waiting, 1);
-        // Whoever was cancelled may be in the line still, and must not get into it twice.
-        if (_cancellationToken.IsCancellationRequested || !_generation.Wait(this)) Wake();
+        if (!_generation.Wait(this)) Wake();
         return new ValueTask(this, _wait.Version);
     }
 

@@ -8,7 +8,7 @@ namespace LlmGateway.Llm.Providers;
 /// each read, which is for each token, and holds a line of any length.
 /// </summary>
 /// <param name="stream">Not disposed.</param>
-/// <param name="parse">Makes of an event's data what is read here; its exceptions are failures of the provider.</param>
+/// <param name="parse">Makes of an event's data what is read here; what it throws at data that it cannot read is told as the provider's failure.</param>
 /// <param name="call">Names what goes wrong.</param>
 /// <param name="idle">Ends the reading, for the caller too.</param>
 /// <param name="maxBytes">Of one event.</param>
@@ -38,7 +38,7 @@ internal sealed class SseReader<T>(
 
     /// <summary>Waits for the next event, and no longer than the provider may be silent.</summary>
     /// <returns>Whether there was one: what was not ended by an empty line is none.</returns>
-    /// <exception cref="LlmException">There is none, or not one that can be read.</exception>
+    /// <exception cref="LlmException">The provider has failed, or says what cannot be read.</exception>
     public ValueTask<bool> MoveNextAsync()
     {
         try

@@ -159,6 +159,8 @@ public class GenerationTests
 
         await Task.WhenAll(reading).WaitAsync(GeneratingHarness.Patience);
         Assert.Equal([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4], woken);
+        // Or one that stays would keep alive the requests of those that have left.
+        Assert.All(readers, reader => Assert.Null(reader.NextWaiting));
 
         async Task ReadAsync(GenerationReader reader, int i)
         {
@@ -171,6 +173,70 @@ public class GenerationTests
                     Rest(reader);
                 }
             }
+        }
+    }
+
+    /// <summary>Who only waits for the end stays in the line, wherever in it, and nobody else is missed or moved.</summary>
+    [Fact]
+    public async Task WhoWaitsForTheEndIsPassedOver()
+    {
+        var readers = Enumerable.Range(0, 6).Select(_ => Join()).ToList();
+        int[] patient = [0, 2, 3, 5], reading = [1, 4];
+        foreach (var i in patient)
+            readers[i].SkipToEnd();
+        var ends = patient.Select(i => readers[i].WaitAsync().AsTask()).ToList();
+        for (var round = 0; round < 3; round++)
+        {
+            var waits = reading.Select(i => readers[i].WaitAsync().AsTask()).ToList();
+            Write("a");
+            Assert.All(waits, wait => Assert.True(wait.IsCompletedSuccessfully));
+            Assert.Equal(["a", "a"], reading.Select(i => Rest(readers[i])));
+            Assert.All(ends, wait => Assert.False(wait.IsCompleted));
+        }
+
+        _generation.Complete(Whole("aaa"));
+        await Task.WhenAll(ends).WaitAsync(GeneratingHarness.Patience);
+        readers.ForEach(reader => reader.Dispose());
+    }
+
+    /// <summary>Nothing is said, so that only the cancellation can wake it; whichever of the two comes first, it has when both are done.</summary>
+    [Fact]
+    public void MissesNoCancellationThatComesAsItBeginsToWait()
+    {
+        const int Rounds = 50_000;
+        using var holding = Join();
+        var (begun, done) = (-1, -1);
+        var cancellation = new CancellationTokenSource();
+        var canceller = new Thread(() =>
+        {
+            for (var round = 0; round < Rounds; round++)
+            {
+                SpinUntil(ref begun, round);
+                cancellation.Cancel();
+                Volatile.Write(ref done, round);
+            }
+        });
+        canceller.Start();
+
+        var missed = 0;
+        for (var round = 0; round < Rounds; round++)
+        {
+            cancellation = new CancellationTokenSource();
+            using var reader = _generation.Join(cancellation.Token)!;
+            Volatile.Write(ref begun, round);
+            Thread.SpinWait(round % 20);
+            var wait = reader.WaitAsync();
+            SpinUntil(ref done, round);
+            if (!wait.IsCompleted) missed++;
+        }
+        canceller.Join();
+        Assert.Equal(0, missed);
+
+        static void SpinUntil(ref int place, int round)
+        {
+            var spin = new SpinWait();
+            while (Volatile.Read(ref place) != round)
+                spin.SpinOnce();
         }
     }
 

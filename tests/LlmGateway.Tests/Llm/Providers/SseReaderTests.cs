@@ -1,12 +1,18 @@
+using System.IO.Pipelines;
 using System.Net.ServerSentEvents;
 using System.Text;
 using LlmGateway.Llm;
 using LlmGateway.Llm.Providers;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LlmGateway.Tests.Llm.Providers;
 
 public class SseReaderTests
 {
+    private static readonly TimeSpan MaxSilence = TimeSpan.FromMinutes(1);
+
+    private readonly FakeTimeProvider _time = new();
+
     [Theory]
     [InlineData("")]
     [InlineData("data: one")]
@@ -103,19 +109,56 @@ public class SseReaderTests
     [Fact]
     public async Task EndsWithItsToken()
     {
-        using var reader = Reader(new MemoryStream(), Encoding.UTF8.GetString, 10_000, new CancellationToken(true));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.MoveNextAsync());
+        using var caller = new CancellationTokenSource();
+        using var reader = Reader(new Pipe().Reader.AsStream(), Encoding.UTF8.GetString, 10_000, caller.Token);
+        var next = reader.MoveNextAsync();
+        Assert.False(next.IsCompleted);
+        await caller.CancelAsync();
+        Assert.Equal(caller.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next)).CancellationToken);
     }
 
-    private static SseReader<T> Reader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> parse, int maxBytes, CancellationToken cancellationToken = default) => new(
+    [Fact]
+    public async Task ASilentProviderIsGivenUp()
+    {
+        using var reader = Reader(new Pipe().Reader.AsStream(), Encoding.UTF8.GetString, 10_000);
+        var next = reader.MoveNextAsync();
+        _time.Advance(MaxSilence - TimeSpan.FromSeconds(1));
+        Assert.False(next.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var exception = await Assert.ThrowsAsync<LlmException>(async () => await next);
+        Assert.Equal((LlmErrorKind.UpstreamTimeout, "openai"), (exception.Kind, exception.Provider));
+    }
+
+    /// <summary>Comments alone are silence, too: nothing is said with them.</summary>
+    [Fact]
+    public async Task WhatTheReaderOfItTakesIsNotTheProvidersSilence()
+    {
+        var pipe = new Pipe();
+        using var reader = Reader(pipe.Reader.AsStream(), Encoding.UTF8.GetString, 10_000);
+        for (var i = 0; i < 3; i++)
+        {
+            var next = reader.MoveNextAsync();
+            Assert.False(next.IsCompleted);
+            await pipe.Writer.WriteAsync("data: one\n\n"u8.ToArray());
+            Assert.True(await next);
+            _time.Advance(10 * MaxSilence);
+        }
+
+        var last = reader.MoveNextAsync();
+        await pipe.Writer.WriteAsync(": ping\n\n"u8.ToArray());
+        _time.Advance(2 * MaxSilence);
+        Assert.Equal(LlmErrorKind.UpstreamTimeout, (await Assert.ThrowsAsync<LlmException>(async () => await last)).Kind);
+    }
+
+    private SseReader<T> Reader<T>(Stream stream, Func<ReadOnlySpan<byte>, T> parse, int maxBytes, CancellationToken cancellationToken = default) => new(
         stream,
         parse,
         new ProviderCall(new ProviderFailures("openai", "OPENAI_API_KEY")),
-        new IdleTimeout(TimeSpan.FromMinutes(1), TimeProvider.System, cancellationToken),
+        new IdleTimeout(MaxSilence, _time, cancellationToken),
         maxBytes,
         cancellationToken);
 
-    private static async Task<List<string>> ReadAsync(string text, int cut)
+    private async Task<List<string>> ReadAsync(string text, int cut)
     {
         using var reader = Reader(new CutStream(Encoding.UTF8.GetBytes(text), cut), Encoding.UTF8.GetString, 1 << 20);
         var events = new List<string>();
