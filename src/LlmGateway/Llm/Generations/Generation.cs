@@ -9,14 +9,10 @@ namespace LlmGateway.Llm.Generations;
 [SuppressMessage("Design", "CA1001", Justification = "A token source without a timer holds nothing, and readers may cancel it after the end.")]
 internal sealed class Generation
 {
-    private const int MaxWokenHere = 16;
-
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _aborted = new();
     private readonly UpdateLog _log = new();
-
-    /// <summary>The last to wait, who knows the one before it. Mostly there is one: lists would be six more objects that each token fetches into the processor's cache.</summary>
-    private GenerationReader? _waiting;
+    private WaitingReaders _waiting;
     private int _readers;
     private bool _closed;
     private bool _held;
@@ -102,16 +98,9 @@ internal sealed class Generation
     /// <summary>Wakes those who wait for what is there now.</summary>
     public void Publish()
     {
-        var woken = TakeWoken();
-        for (var i = 0; woken is not null; i++)
-        {
-            var reader = woken;
-            // Before it is woken, for it may wait again at once; and it holds nobody that it was woken with.
-            (woken, reader.NextWaiting) = (reader.NextWaiting, null);
-            // A reader's part takes microseconds, and this is the thread that the model is heard on.
-            if (i < MaxWokenHere) reader.Wake();
-            else ThreadPool.UnsafeQueueUserWorkItem(static reader => reader.Wake(), reader, preferLocal: false);
-        }
+        GenerationReader? woken;
+        lock (_lock) woken = _waiting.Take(this);
+        WaitingReaders.Wake(woken);
     }
 
     /// <returns>All that the log holds; its last update has to be the end.</returns>
@@ -222,37 +211,12 @@ internal sealed class Generation
         {
             // In here, behind whatever the reader has written, and before it gets into the line, where it may still be: no cancellation is missed, and nobody is in it twice.
             if (reader.IsCancelled || CanRead(reader)) return false;
-            (reader.NextWaiting, _waiting) = (_waiting, reader);
+            _waiting.Add(reader);
             return true;
         }
     }
 
-    /// <returns>The first that waited for what is there now; it knows the one after it.</returns>
-    private GenerationReader? TakeWoken()
-    {
-        lock (_lock)
-        {
-            GenerationReader? woken = null, later = null;
-            for (var reader = _waiting; reader is not null;)
-            {
-                var earlier = reader.NextWaiting;
-                if (CanRead(reader))
-                {
-                    if (later is null) _waiting = earlier;
-                    else later.NextWaiting = earlier;
-                    (reader.NextWaiting, woken) = (woken, reader);
-                }
-                else
-                {
-                    later = reader;
-                }
-                reader = earlier;
-            }
-            return woken;
-        }
-    }
-
-    private bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;
+    internal bool CanRead(GenerationReader reader) => reader.Next < _log.Count || HasEnded;
 
     internal void Leave(GenerationReader reader)
     {
@@ -264,8 +228,3 @@ internal sealed class Generation
         AbortIfAbandoned();
     }
 }
-
-/// <summary>How other gateways find a call that they can read along.</summary>
-/// <param name="Key">Under which question it is told.</param>
-/// <param name="Owner">Who makes it.</param>
-internal sealed record SharedName(GenerationKey Key, string Owner);

@@ -29,7 +29,7 @@ internal sealed class GenerationReader : IValueTaskSource, IDisposable
     /// <summary>Set when the reader has been told what it has to pay.</summary>
     public bool IsTold { get; set; }
 
-    /// <summary>In the line of those who wait, the one before; among those who are being woken, the one after. The generation keeps both in here.</summary>
+    /// <summary>In the line of those who wait, the one before; among those who are being woken, the one after. <see cref="WaitingReaders"/> keeps both in here.</summary>
     internal GenerationReader? NextWaiting { get; set; }
 
     /// <summary>It never waits again.</summary>
