@@ -38,41 +38,24 @@ internal sealed class SseReader<T>(
 
     /// <summary>Waits for the next event, and no longer than the provider may be silent.</summary>
     /// <returns>Whether there was one: what was not ended by an empty line is none.</returns>
-    /// <exception cref="LlmException">The provider has failed, or says what cannot be read.</exception>
-    public ValueTask<bool> MoveNextAsync()
-    {
-        try
-        {
-            return TryTake() ? new ValueTask<bool>(true) : ReadAsync();
-        }
-        catch (Exception exception) when (exception is not LlmException)
-        {
-            if (call.Failure(exception, idle, cancellationToken) is { } failure) throw failure;
-            throw;
-        }
-    }
-
-    public void Dispose()
-    {
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = [];
-        (_line, _searched, _end, _data) = (0, 0, 0, null);
-    }
-
+    /// <exception cref="LlmException">The provider has failed, or says what cannot be read. Thrown by the task, as all others are.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ReadAsync()
+    public async ValueTask<bool> MoveNextAsync()
     {
-        idle.Listen();
         try
         {
-            while (true)
+            // One that is there already is no reason to look at the clock.
+            if (TryTake()) return true;
+            idle.Listen();
+            do
             {
                 MakeRoom();
                 var read = await stream.ReadAsync(_buffer.AsMemory(_end), idle.Token);
                 if (read == 0) return false;
                 _end += read;
-                if (TryTake()) return true;
             }
+            while (!TryTake());
+            return true;
         }
         catch (Exception exception) when (exception is not LlmException)
         {
@@ -83,6 +66,13 @@ internal sealed class SseReader<T>(
         {
             idle.Heard();
         }
+    }
+
+    public void Dispose()
+    {
+        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        (_line, _searched, _end, _data) = (0, 0, 0, null);
     }
 
     /// <returns>Whether the buffer held the end of an event.</returns>

@@ -101,7 +101,9 @@ public class SseReaderTests
         Assert.True(await reader.MoveNextAsync());
         Assert.Equal(1, reader.Current);
 
-        var exception = await Assert.ThrowsAsync<LlmException>(async () => await reader.MoveNextAsync());
+        var next = reader.MoveNextAsync();
+        Assert.True(next.IsFaulted);
+        var exception = await Assert.ThrowsAsync<LlmException>(async () => await next);
         Assert.Equal((LlmErrorKind.UpstreamInvalidResponse, "openai"), (exception.Kind, exception.Provider));
         Assert.IsType<FormatException>(exception.InnerException);
     }
